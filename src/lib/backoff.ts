@@ -1,0 +1,22 @@
+/** Exponential delays per key with a ceiling, as client-go's `ItemExponentialFailureRateLimiter`. */
+export class Backoff {
+  readonly #failures = new Map<string, number>();
+  readonly #baseMs: number;
+  readonly #maxMs: number;
+  constructor(options: { baseMs: number; maxMs: number }) {
+    this.#baseMs = options.baseMs;
+    this.#maxMs = options.maxMs;
+  }
+  /** Counts one more failure of `key` and says how long to wait now. */
+  next(key: string): number {
+    const count = this.#failures.get(key) ?? 0;
+    this.#failures.set(key, count + 1);
+    return Math.min(this.#maxMs, this.#baseMs * 2 ** Math.min(count, 30));
+  }
+  failures(key: string): number {
+    return this.#failures.get(key) ?? 0;
+  }
+  forget(key: string): void {
+    this.#failures.delete(key);
+  }
+}

@@ -1,0 +1,46 @@
+/** Every bound of the system in one place. Units end the names. Add yours in its group; say why where it is not obvious. */
+export const LIMITS = {
+  http: {
+    /** As upstream's MaxRequestBodyBytes. */
+    bodyBytes: 3 * 1024 * 1024,
+    headerBytes: 64 * 1024,
+    urlBytes: 16 * 1024,
+    /** JSON nesting; deeper input is refused before anything walks it. */
+    nesting: 256,
+    inflightReads: 400,
+    inflightWrites: 200,
+    /** A client that sends a body slower than this is cut off. */
+    bodyTimeoutMs: 30_000,
+    requestTimeoutMs: 60_000,
+  },
+  object: {
+    /** Encoded size of one stored object, as etcd's default request limit. */
+    encodedBytes: 1_572_864,
+    annotationsBytes: 256 * 1024,
+  },
+  watch: {
+    /** Past events kept per resource, so that a watcher can resume. */
+    ringBytes: 1024 * 1024,
+    ringEvents: 1000,
+    /** Undelivered bytes after which a slow watcher is dropped with 410. */
+    lagBytes: 4 * 1024 * 1024,
+    perServer: 2000,
+    bookmarkMs: 60_000,
+    minTimeoutMs: 1_800_000,
+  },
+  datastore: {
+    /** Writes joined into one commit. */
+    batchWrites: 512,
+    queueWrites: 20_000,
+    /** Revisions reserved at once; how far the counter may jump after a crash. */
+    revisionBlock: 10_000,
+    /** How often volatile writes (Leases, Events) reach the disk. */
+    volatileFlushMs: 6 * 3_600_000,
+  },
+  exec: {
+    /** Output kept of a child process. */
+    outputBytes: 4 * 1024 * 1024,
+    concurrent: 8,
+    timeoutMs: 120_000,
+  },
+} as const;

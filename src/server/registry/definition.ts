@@ -1,0 +1,140 @@
+import type { KubeObject, Resource } from '../../api/resource.ts';
+import type { FieldError } from '../../api/status.ts';
+import type { Client } from '../../client/port.ts';
+
+/**
+ * Everything that sets one resource apart. Routes, discovery, OpenAPI, tables, RBAC names, storage keys and
+ * contract tests derive from it; the generic engine does the rest (metadata, uid, generation, managed fields,
+ * resourceVersion, finalizers, schema types, schema defaults and enums). One file per resource exports one of
+ * these; `src/server/resources/table.ts` lists them.
+ */
+export interface ResourceDefinition<T extends KubeObject = KubeObject> {
+  readonly resource: Resource<T>;
+  readonly singular?: string;
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+  /** All of them by default. */
+  readonly verbs?: readonly Verb[];
+  /** `volatile` resources live in memory and reach disk rarely (Lease, Event). */
+  readonly durability?: 'durable' | 'volatile';
+  /** The same objects in other API versions; storage keeps `resource`'s. */
+  readonly otherVersions?: readonly ResourceVersionOf<T>[];
+  readonly columns: readonly Column<T>[];
+  /** Field selectors beyond `metadata.name` and `metadata.namespace`. Kept beside the object in the watch cache. */
+  readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
+  /** Rules for `metadata.name`; DNS subdomain by default. Returns what is wrong with it, in upstream's words. */
+  readonly validateName?: (name: string) => readonly string[];
+  readonly strategy?: Strategy<T>;
+  readonly subresources?: readonly Subresource<T>[];
+}
+
+export type Verb = 'create' | 'get' | 'list' | 'watch' | 'update' | 'patch' | 'delete' | 'deletecollection';
+
+export interface ResourceVersionOf<T> {
+  readonly resource: Resource;
+  /** To and from the storage version; plain data, may reuse parts. */
+  readonly toStorage: (object: KubeObject) => T;
+  readonly fromStorage: (object: T) => KubeObject;
+}
+
+/**
+ * Upstream's rest strategy. Objects given to `default…` and `prepare…` may be changed in place; `old` never.
+ * Order on create: decode → mutating admission → prepareCreate → default → validate. On update: prepareUpdate →
+ * default → validate → validateUpdate. `status` is dropped on create and kept on update by the engine when a
+ * `status` subresource exists; `metadata.generation` starts at 1 and moves when anything but metadata and
+ * status changes.
+ */
+export interface Strategy<T extends KubeObject> {
+  /** Version defaults that depend on other fields; constant ones come from the schema. */
+  readonly default?: (object: T) => void;
+  readonly prepareCreate?: (object: T, context: StrategyContext) => void | Promise<void>;
+  readonly prepareUpdate?: (object: T, old: T, context: StrategyContext) => void | Promise<void>;
+  readonly validate?: (object: T) => readonly FieldError[];
+  readonly validateUpdate?: (object: T, old: T) => readonly FieldError[];
+  /** `Warning:` headers for deprecated or suspicious use. */
+  readonly warnings?: (object: T, old: T | undefined) => readonly string[];
+  /** PUT to a name that does not exist creates it (Leases, Endpoints …). False by default. */
+  readonly allowCreateOnUpdate?: boolean;
+  /** False refuses PUT without `metadata.resourceVersion`. True by default. */
+  readonly allowUnconditionalUpdate?: boolean;
+  /** False: no `metadata.generation` (ConfigMap, Secret, Event, …). True for kinds with a `spec` by default. */
+  readonly hasGeneration?: boolean;
+  /**
+   * Seconds of grace on delete, Pods only: the object first gets `deletionTimestamp` and goes when the agent
+   * deletes it with 0.
+   */
+  readonly gracePeriodSeconds?: (object: T, requested: number | undefined) => number;
+  /** Called before an object is deleted or marked for deletion; may change it (Namespace phase) or throw. */
+  readonly prepareDelete?: (object: T, context: StrategyContext) => void | Promise<void>;
+  /** Frees what `prepareCreate` allocated (cluster IPs, node ports), once the object is really gone. */
+  readonly afterDelete?: (object: T, context: StrategyContext) => void;
+}
+
+export interface StrategyContext {
+  /** Reads and writes as the server itself. */
+  readonly client: Client;
+  readonly user: UserInfo;
+  readonly allocators: Allocators;
+  /** RFC 3339 now. */
+  readonly now: () => string;
+  readonly dryRun: boolean;
+}
+
+/** Service addresses and ports, rebuilt from the stored Services at start. */
+export interface Allocators {
+  /** Takes `wanted`, or a free one when undefined. Throws an `Error` whose message completes a field error. */
+  clusterIP(wanted: string | undefined): string;
+  releaseClusterIP(ip: string): void;
+  nodePort(wanted: number | undefined, protocol: string): number;
+  releaseNodePort(port: number, protocol: string): void;
+}
+
+export interface UserInfo {
+  readonly name: string;
+  readonly uid?: string;
+  readonly groups: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface Column<T = KubeObject> {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
+  readonly format?: 'name' | (string & {});
+  readonly description: string;
+  /** 0 is always shown, 1 with `-o wide`. */
+  readonly priority?: 0 | 1;
+  /** `nowMs` for ages. */
+  readonly cell: (object: T, nowMs: number) => string | number | boolean | null;
+}
+
+/** One more route under an object. `status` and `scale` are common enough to have their own shapes. */
+export type Subresource<T extends KubeObject> =
+  | {
+      readonly name: 'status';
+      readonly validateUpdate?: (object: T, old: T) => readonly FieldError[];
+      readonly prepareUpdate?: (object: T, old: T) => void;
+    }
+  | {
+      readonly name: 'scale';
+      readonly get: (object: T) => { spec: number; status: number; selector: string };
+      readonly set: (object: T, replicas: number) => void;
+    }
+  /** Replaces part of the object, such as `namespaces/finalize`, `pods/ephemeralcontainers`, `pods/resize`. */
+  | {
+      readonly name: string;
+      readonly update: (submitted: T, old: T) => T;
+      readonly validateUpdate?: (object: T, old: T) => readonly FieldError[];
+    }
+  /** POSTed, such as `pods/binding`, `pods/eviction`, `serviceaccounts/token`. Returns the body of the answer. */
+  | {
+      readonly name: string;
+      readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
+      readonly create: (options: {
+        readonly name: string;
+        readonly namespace: string;
+        readonly body: KubeObject;
+        readonly context: StrategyContext;
+      }) => Promise<KubeObject>;
+    }
+  /** Streams through the node's agent; the engine knows how (`pods/log`, `exec`, `attach`, `portforward`). */
+  | { readonly name: 'log' | 'exec' | 'attach' | 'portforward'; readonly connect: true };

@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: [
+      'src/**/*.test.ts',
+      'test/*.test.ts',
+      'test/contract/**/*.test.ts',
+      'test/sim/**/*.test.ts',
+      'test/golden/**/*.test.ts',
+    ],
+    pool: 'forks',
+    maxWorkers: 2,
+  },
+});
