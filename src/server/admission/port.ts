@@ -1,0 +1,51 @@
+import type { KubeObject, Resource } from '../../api/resource.ts';
+import type { Client } from '../../client/port.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { UserInfo } from '../registry/definition.ts';
+
+export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
+
+/**
+ * One admission plugin, as upstream's `admission.Interface`. Plugins run in the order of
+ * `src/server/admission/table.ts`: every `mutate` first, then, after defaulting and validation, every `validate`.
+ * Either may throw an `ApiError` to refuse the request; upstream refuses with 403 (`forbidden(…)`).
+ */
+export interface AdmissionPlugin {
+  /** As upstream names it, such as `NamespaceLifecycle`. */
+  readonly name: string;
+  /** Whether the plugin wants to see this request at all; cheap, runs on every write. All by default. */
+  readonly handles?: (attributes: AdmissionAttributes) => boolean;
+  /** May change `attributes.object` in place. */
+  readonly mutate?: (attributes: AdmissionAttributes) => void | Promise<void>;
+  /** Must not change anything. */
+  readonly validate?: (attributes: AdmissionAttributes) => void | Promise<void>;
+}
+
+/** What is about to happen. */
+export interface AdmissionAttributes {
+  readonly operation: AdmissionOperation;
+  readonly resource: Resource;
+  /** Empty for the object itself; `status`, `scale`, `binding`, `eviction`, `exec`, … otherwise. */
+  readonly subresource: string;
+  /** Empty for cluster-scoped objects. */
+  readonly namespace: string;
+  /** Empty on a CREATE with `generateName`. */
+  readonly name: string;
+  /** The new state; absent on DELETE and CONNECT. Present and writable in `mutate`. */
+  readonly object?: KubeObject;
+  /** The stored state on UPDATE and DELETE. Read-only. */
+  readonly oldObject?: KubeObject;
+  readonly user: UserInfo;
+  readonly dryRun: boolean;
+  /** Reads and writes as the server itself, without admission's user checks. */
+  readonly client: Client;
+  readonly clock: Clock;
+  /** Adds a `Warning:` header to the answer. */
+  warn(text: string): void;
+}
+
+/** Makes a plugin that needs state of its own (informers, counters). */
+export type AdmissionPluginFactory = (context: {
+  readonly client: Client;
+  readonly clock: Clock;
+}) => AdmissionPlugin;
