@@ -5,7 +5,7 @@
 export interface Datastore {
   /** The newest revision every read reflects. Starts at 1 for an empty store; never goes back, never repeats. */
   readonly revision: number;
-  /** Revisions at or below this one can no longer be read or watched from, except the newest state. */
+  /** Revisions below this one can no longer be read or watched from. */
   readonly compactedRevision: number;
   /** The newest entry, or the one visible at `revision`. */
   get(key: string, revision?: number): Promise<Entry | undefined>;
@@ -13,6 +13,7 @@ export interface Datastore {
   /** How many live keys lie under `prefix`. */
   count(prefix: string): Promise<number>;
   /**
+   * A batch names each key at most once; deleting a key that does not exist changes nothing and succeeds.
    * Applies all writes or none. Resolves once they would survive a power cut (`durable`), or at once
    * (`volatile`: in memory, reaches disk on close and at a long interval; may be lost in a crash, but
    * its revision is never reused).
@@ -20,7 +21,7 @@ export interface Datastore {
   commit(writes: readonly Write[], durability?: Durability): Promise<CommitResult>;
   /** Changes after a revision in revision order, oldest first. Rejects with `CompactedError` if compacted away. */
   changes(options: ChangesOptions): Promise<readonly Change[]>;
-  /** Drops superseded entries and tombstones at or below `revision`. */
+  /** Drops what nobody can see at `revision` or later: superseded entries and tombstones. */
   compact(revision: number): Promise<void>;
   /**
    * Calls `listener` with each commit's changes, in revision order, before that commit's promise resolves.
@@ -53,7 +54,8 @@ export interface Write {
 export type CommitResult =
   | {
       readonly ok: true;
-      readonly revision: number /** One per write, in order. */;
+      readonly revision: number;
+      /** One per write, in order, ascending; where nothing was there to delete, the one before it. */
       readonly revisions: readonly number[];
     }
   /** Nothing was written. `current` is the entry that did not match, `undefined` where the key does not exist. */
@@ -96,7 +98,7 @@ export interface Change {
 export class CompactedError extends Error {
   readonly compactedRevision: number;
   constructor(compactedRevision: number) {
-    super(`revision has been compacted; oldest available is ${compactedRevision + 1}`);
+    super(`revision has been compacted; oldest available is ${compactedRevision}`);
     this.name = 'CompactedError';
     this.compactedRevision = compactedRevision;
   }
