@@ -8,9 +8,9 @@ export type Problems = readonly string[];
 const NONE: Problems = [];
 
 function regexProblem(message: string, pattern: string, ...examples: readonly string[]): string {
-  const shown = examples.map((example) => `'${example}', `).join('or ').replaceAll(', or ', ',  or ');
-  const start = examples.length === 0 ? ' (' : ` (e.g. ${shown.replaceAll(',  or ', ',  or ')}`;
-  return `${message}${start}regex used for validation is '${pattern}')`;
+  // Upstream's own joint: `'my-name',  or '123-abc', regex used …`, two blanks and all.
+  const shown = examples.map((example) => `'${example}', `).join(' or ');
+  return `${message} (${examples.length === 0 ? '' : `e.g. ${shown}`}regex used for validation is '${pattern}')`;
 }
 
 const tooManyCharacters = (max: number): string => `must be no more than ${max} characters`;
@@ -187,7 +187,11 @@ export function percentProblems(value: string): Problems {
 export function httpHeaderNameProblems(value: string): Problems {
   if (/^[-A-Za-z0-9]+$/.test(value)) return NONE;
   return [
-    regexProblem("a valid HTTP header must consist of alphanumeric characters or '-'", '[-A-Za-z0-9]+', 'X-Header-Name'),
+    regexProblem(
+      "a valid HTTP header must consist of alphanumeric characters or '-'",
+      '[-A-Za-z0-9]+',
+      'X-Header-Name',
+    ),
   ];
 }
 
@@ -226,11 +230,11 @@ function parentDirectoryProblems(value: string): Problems {
   return value.startsWith('..') ? ["must not start with '..'"] : NONE;
 }
 
-/** What names of Services' and other generated names share: the part a `generateName` must satisfy. */
-export function asGenerateName(
-  validate: (name: string) => Problems,
-): (generateName: string) => Problems {
-  // The server appends five random characters, so a dash at the end is fine.
-  return (generateName) =>
-    validate(generateName.endsWith('-') && generateName.length > 1 ? `${generateName.slice(0, -1)}a` : generateName);
+/**
+ * A `generateName` as a name to validate: the server appends random characters, so one dash at the end is fine.
+ */
+export function maskTrailingDash(generateName: string): string {
+  return generateName.length > 1 && generateName.endsWith('-')
+    ? `${generateName.slice(0, -1)}a`
+    : generateName;
 }

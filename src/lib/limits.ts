@@ -13,6 +13,12 @@ export const LIMITS = {
     bodyTimeoutMs: 30_000,
     requestTimeoutMs: 60_000,
   },
+  api: {
+    /** Far beyond any real quantity; arithmetic on longer ones costs quadratic time. */
+    quantityChars: 128,
+    quantityExponent: 128,
+    selectorChars: 64 * 1024,
+  },
   object: {
     /** Encoded size of one stored object, as etcd's default request limit. */
     encodedBytes: 1_572_864,
@@ -36,6 +42,36 @@ export const LIMITS = {
     revisionBlock: 10_000,
     /** How often volatile writes (Leases, Events) reach the disk. */
     volatileFlushMs: 6 * 3_600_000,
+  },
+  informer: {
+    /** Objects read by one LIST request. */
+    pageObjects: 500,
+    retryBaseMs: 500,
+    retryMaxMs: 30_000,
+  },
+  events: {
+    /** Different events waiting to be written; the oldest goes when one more comes. */
+    queue: 1000,
+    /** Remembered events, so that a repetition only counts up (client-go's LRU). */
+    remembered: 1024,
+    /** One source may say this much about one object at once, then one event per `refillMs`. */
+    burst: 25,
+    refillMs: 300_000,
+    /** Different messages with one reason about one object, within `similarMs`, before they are combined. */
+    similar: 10,
+    similarMs: 600_000,
+    writeAttempts: 5,
+    retryBaseMs: 1000,
+  },
+  client: {
+    connections: 64,
+    requestTimeoutMs: 60_000,
+    /** A watch without a byte for so long is dead: three missed bookmarks. */
+    watchSilenceMs: 200_000,
+    /** One watch event; more than the largest object, since JSON of other servers may be wider. */
+    watchLineBytes: 16 * 1024 * 1024,
+    conflictAttempts: 5,
+    conflictBaseMs: 10,
   },
   exec: {
     /** Output kept of a child process. */
