@@ -1,5 +1,14 @@
 import type { KubeObject, Resource } from '../../api/resource.ts';
 import type { FieldError } from '../../api/status.ts';
+import type {
+  SelfSubjectAccessReview,
+  SelfSubjectReview,
+  SelfSubjectRulesReview,
+  ServiceAccount,
+  SubjectAccessReview,
+  TokenRequest,
+  TokenReview,
+} from '../../api/types.gen.ts';
 import type { Client } from '../../client/port.ts';
 
 /**
@@ -26,6 +35,17 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly validateName?: (name: string) => readonly string[];
   readonly strategy?: Strategy<T>;
   readonly subresources?: readonly Subresource<T>[];
+  /**
+   * Nothing is stored: POST runs this and answers with what it returns (TokenReview, SubjectAccessReview family).
+   * `verbs` is `['create']` then and `columns` is empty.
+   */
+  readonly virtual?: {
+    readonly create: (options: {
+      readonly body: T;
+      readonly namespace: string;
+      readonly context: StrategyContext;
+    }) => Promise<T>;
+  };
 }
 
 export type Verb = 'create' | 'get' | 'list' | 'watch' | 'update' | 'patch' | 'delete' | 'deletecollection';
@@ -39,8 +59,9 @@ export interface ResourceVersionOf<T> {
 
 /**
  * Upstream's rest strategy. Objects given to `default…` and `prepare…` may be changed in place; `old` never.
- * Order on create: decode → mutating admission → prepareCreate → default → validate. On update: prepareUpdate →
- * default → validate → validateUpdate. `status` is dropped on create and kept on update by the engine when a
+ * Order on create: decode → default → mutating admission → prepareCreate → default → validate → validating
+ * admission. On update the same with prepareUpdate, then validateUpdate. `default` is idempotent: it runs before
+ * admission, as plugins (LimitRanger, ServiceAccount) rely on it, and after, for what plugins added. `status` is dropped on create and kept on update by the engine when a
  * `status` subresource exists; `metadata.generation` starts at 1 and moves when anything but metadata and
  * status changes.
  */
@@ -78,6 +99,22 @@ export interface StrategyContext {
   /** RFC 3339 now. */
   readonly now: () => string;
   readonly dryRun: boolean;
+  /** Answers of authentication and authorization, for the review kinds and `serviceaccounts/token`. */
+  readonly reviews: Reviews;
+}
+
+/** Implemented by authn and authz. Each returns the review with its `status` filled in. */
+export interface Reviews {
+  token(review: TokenReview): Promise<TokenReview>;
+  selfSubject(user: UserInfo): SelfSubjectReview;
+  subjectAccess(review: SubjectAccessReview): SubjectAccessReview;
+  selfSubjectAccess(review: SelfSubjectAccessReview, user: UserInfo): SelfSubjectAccessReview;
+  selfSubjectRules(review: SelfSubjectRulesReview, user: UserInfo): SelfSubjectRulesReview;
+  /** Signs a token for a service account that exists; `request` is valid and has its defaults. */
+  serviceAccountToken(options: {
+    readonly account: ServiceAccount;
+    readonly request: TokenRequest;
+  }): Promise<TokenRequest>;
 }
 
 /** Service addresses and ports, rebuilt from the stored Services at start. */
@@ -122,6 +159,7 @@ export type Subresource<T extends KubeObject> =
   /** Replaces part of the object, such as `namespaces/finalize`, `pods/ephemeralcontainers`, `pods/resize`. */
   | {
       readonly name: string;
+      /** The new state, from what was PUT or patched and what is stored. */
       readonly update: (submitted: T, old: T) => T;
       readonly validateUpdate?: (object: T, old: T) => readonly FieldError[];
     }
@@ -134,6 +172,10 @@ export type Subresource<T extends KubeObject> =
         readonly namespace: string;
         readonly body: KubeObject;
         readonly context: StrategyContext;
+        /** Dry run, precondition and retry included: stores what `change` makes of the parent's newest state. */
+        readonly modify: (change: (parent: T) => T) => Promise<T>;
+        /** The parent as stored; rejects with 404. */
+        readonly parent: () => Promise<T>;
       }) => Promise<KubeObject>;
     }
   /** Streams through the node's agent; the engine knows how (`pods/log`, `exec`, `attach`, `portforward`). */
