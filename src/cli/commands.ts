@@ -1,0 +1,6 @@
+import type { Command } from './command.ts';
+import { kubectlCommand } from './kubectl/command.ts';
+import { serverCommand } from './server/command.ts';
+
+/** Every command of `kedge`, in the order of the help. */
+export const COMMANDS: readonly Command[] = [serverCommand, kubectlCommand];
