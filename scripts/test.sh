@@ -1,0 +1,35 @@
+#!/bin/sh
+# Installs what the tests need, then runs lint, type check, unit, contract and end-to-end tests.
+# Ends with one line: N passed, N failed, N skipped.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/prerequisites.sh
+[ "$(id -u)" = 0 ] || fail 'the tests start containers and need root: sudo scripts/test.sh'
+
+install_runtime busybox-static curl ca-certificates shellcheck unzip jq procps binutils
+install_npm
+npm_packages
+
+say 'Lint'
+node_modules/.bin/biome check --error-on-warnings --max-diagnostics=20 .
+shellcheck -x scripts/*.sh
+say 'Types'
+node_modules/.bin/tsc -p .
+build_kedge
+
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+status=0
+say 'Unit and contract tests'
+node_modules/.bin/vitest run --reporter=default --reporter=json --outputFile.json="$results/unit.json" || status=1
+say 'End-to-end tests'
+node_modules/.bin/vitest run --config test/e2e/vitest.config.ts --reporter=default --reporter=json --outputFile.json="$results/e2e.json" || status=1
+
+# A file that did not even load counts as a failure; so does a run that left no report.
+count() { jq -s "[.[].$1] | add // 0" "$results"/*.json; }
+for suite in unit e2e; do [ -s "$results/$suite.json" ] || { echo "no report of the $suite tests" >&2; status=1; }; done
+broken=$(jq -s '[.[].testResults[] | select(.status == "failed" and (.assertionResults | all(.status != "failed")))] | length' "$results"/*.json)
+failed=$(($(count numFailedTests) + broken))
+[ "$failed" -eq 0 ] || status=1
+printf '%s passed, %s failed, %s skipped\n' "$(count numPassedTests)" "$failed" "$(count numPendingTests)"
+exit "$status"
