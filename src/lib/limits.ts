@@ -24,6 +24,14 @@ export const LIMITS = {
     encodedBytes: 1_572_864,
     annotationsBytes: 256 * 1024,
   },
+  registry: {
+    /** As upstream's maxNameGenerationCreateAttempts. */
+    generateNameAttempts: 8,
+    /** Tries of an update without a resourceVersion of its own before it answers 409. */
+    updateAttempts: 50,
+    /** Objects read and deleted at once by deletecollection. */
+    deleteCollectionPage: 500,
+  },
   watch: {
     /** Past events kept per resource, so that a watcher can resume. */
     ringBytes: 1024 * 1024,
@@ -42,6 +50,28 @@ export const LIMITS = {
     revisionBlock: 10_000,
     /** How often volatile writes (Leases, Events) reach the disk. */
     volatileFlushMs: 6 * 3_600_000,
+    /** Unflushed volatile values beyond this are flushed early. */
+    volatileBytes: 2 * 1024 * 1024,
+    /** Superseded volatile changes kept for `changes`. */
+    volatileHistory: 256,
+    /** Revisions left free below a commit under way, so that volatile writes need not wait for the disk. */
+    revisionGap: 16,
+    /** SQLite's page cache (its default is 16 MB). */
+    cacheKiB: 2000,
+    /** Pages in the write-ahead log before they move to the database: fewer moves wear flash less. */
+    walPages: 1000,
+    walBytes: 4 * 1024 * 1024,
+    /** Rows examined in one step of a compaction, so that commits never wait long behind it. */
+    sweepRows: 500,
+    /** Compaction keeps this many changes and this much time, whichever is more … */
+    keepChanges: 2000,
+    keepMs: 300_000,
+    /** … and only runs once this many changes came since the last, to spare flash on a quiet cluster. */
+    compactEvery: 2000,
+    snapshots: 3,
+    snapshotEveryMs: 24 * 3_600_000,
+    /** Added to the newest revision of a restored snapshot: more than could have been used since it was taken. */
+    restoreJump: 2 ** 32,
   },
   informer: {
     /** Objects read by one LIST request. */

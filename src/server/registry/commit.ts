@@ -1,0 +1,52 @@
+import type { KubeObject } from '../../api/resource.ts';
+import { apiError } from '../../api/status.ts';
+import type { CommitResult } from '../../datastore/port.ts';
+import { LIMITS } from '../../lib/limits.ts';
+import type { ServedResource } from './served-resource.ts';
+import { storageKey } from './storage-key.ts';
+
+/**
+ * Stored bytes: JSON, type first, without `resourceVersion`, which is the datastore's revision.
+ * Throws 413 when the object is too large to store.
+ */
+export function encodeForStorage(object: KubeObject): Buffer {
+  const { apiVersion, kind, metadata, ...rest } = object;
+  const bytes = Buffer.from(
+    JSON.stringify({ apiVersion, kind, metadata: { ...metadata, resourceVersion: undefined }, ...rest }),
+  );
+  if (bytes.length > LIMITS.object.encodedBytes) {
+    throw apiError(
+      'RequestEntityTooLarge',
+      `Request entity too large: limit is ${LIMITS.object.encodedBytes}`,
+    );
+  }
+  return bytes;
+}
+
+/** Writes one object if it is still at `expectedRevision` (0: does not exist). Sets its `resourceVersion` on success. */
+export async function commitObject(
+  served: ServedResource,
+  object: KubeObject,
+  expectedRevision: number,
+): Promise<CommitResult> {
+  const { namespace = '', name = '' } = object.metadata;
+  const result = await served.engine.datastore.commit(
+    [{ key: storageKey(served, namespace, name), value: encodeForStorage(object), expectedRevision }],
+    served.definition.durability ?? 'durable',
+  );
+  if (result.ok) object.metadata.resourceVersion = String(result.revisions[0] ?? result.revision);
+  return result;
+}
+
+/** Removes one object if it is still at `expectedRevision`. */
+export function commitDelete(
+  served: ServedResource,
+  object: KubeObject,
+  expectedRevision: number,
+): Promise<CommitResult> {
+  const { namespace = '', name = '' } = object.metadata;
+  return served.engine.datastore.commit(
+    [{ key: storageKey(served, namespace, name), value: undefined, expectedRevision }],
+    served.definition.durability ?? 'durable',
+  );
+}

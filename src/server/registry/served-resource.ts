@@ -1,0 +1,86 @@
+import type { KubeObject, Resource } from '../../api/resource.ts';
+import type { FieldError } from '../../api/status.ts';
+import type { Client, Patch } from '../../client/port.ts';
+import type { Datastore } from '../../datastore/port.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { AdmissionPlugin } from '../admission/port.ts';
+import type { WatchCache } from '../watchcache/port.ts';
+import type { Allocators, ResourceDefinition, Reviews, UserInfo } from './definition.ts';
+
+/** One resource as the engine works on it: what sets it apart, its newest state, and what all resources share. */
+export interface ServedResource {
+  readonly definition: ResourceDefinition;
+  readonly schema: ObjectSchema;
+  readonly cache: WatchCache;
+  /** Where its objects lie in the datastore; ends in a slash. */
+  readonly prefix: string;
+  readonly engine: Engine;
+}
+
+/** What every resource shares. */
+export interface Engine {
+  readonly datastore: Datastore;
+  readonly clock: Clock;
+  readonly admission: readonly AdmissionPlugin[];
+  /** Reads and writes as the server itself. */
+  readonly client: Client;
+  readonly allocators: Allocators;
+  readonly reviews: Reviews;
+}
+
+/** What the engine asks of a kind's schema, built in or from a CustomResourceDefinition. */
+export interface ObjectSchema {
+  /**
+   * Checks the types of decoded data and drops or refuses unknown fields as `validation` says. Throws 400 or 422.
+   * `warnings` are texts for `Warning:` headers.
+   */
+  conform(data: unknown, validation: FieldValidation): { object: KubeObject; warnings: readonly string[] };
+  /** Fills in constant defaults, in place. */
+  applyDefaults(object: KubeObject): void;
+  /** Required fields, enumerations, ranges. */
+  validate(object: KubeObject): readonly FieldError[];
+  /** Applies a JSON, merge or strategic merge patch to a copy. Throws 400, 415 or 422. */
+  patch(live: KubeObject, patch: Exclude<Patch, { type: 'apply' }>): unknown;
+  /** Server-side apply; managed fields included. Throws 409 with one cause for each conflict. */
+  apply(live: KubeObject | undefined, options: ApplyOptions): KubeObject;
+  /** Brings `object.metadata.managedFields` up to date after a write that is not an apply, in place. */
+  recordUpdate(live: KubeObject | undefined, object: KubeObject, options: ManagerOptions): void;
+}
+
+export interface ManagerOptions {
+  readonly manager: string;
+  readonly subresource: string;
+  /** RFC 3339. */
+  readonly now: string;
+  /** Top-level fields this route does not write, such as `status`; nobody comes to own them. */
+  readonly ignored: readonly string[];
+}
+
+export interface ApplyOptions extends ManagerOptions {
+  readonly config: KubeObject;
+  readonly force: boolean;
+}
+
+export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
+
+/** What a write brings along besides its object. */
+export interface WriteRequest {
+  readonly user: UserInfo;
+  /** Empty for cluster-scoped resources. */
+  readonly namespace: string;
+  /** Empty on create. */
+  readonly name: string;
+  readonly dryRun: boolean;
+  readonly fieldManager: string;
+  readonly fieldValidation: FieldValidation;
+  /** The version the caller speaks; storage may hold another. */
+  readonly resource?: Resource;
+  /** Adds a `Warning:` header to the answer. */
+  warn(text: string): void;
+}
+
+/** The state after a write. */
+export interface Written {
+  readonly object: KubeObject;
+  readonly created: boolean;
+}

@@ -1,0 +1,123 @@
+import { invalidValue } from '../../api/field-errors.ts';
+import { copyJson } from '../../api/json-value.ts';
+import type { KubeObject } from '../../api/resource.ts';
+import { type FieldError, invalid } from '../../api/status.ts';
+import type { Scale } from '../../api/types.gen.ts';
+import type { ResourceDefinition, Subresource } from './definition.ts';
+
+/**
+ * The part of an object that one route reads and writes: the whole, its status, its scale, or what a subresource
+ * of its own makes of it. Patches apply to what `read` shows.
+ */
+export interface View {
+  /** Name of the subresource; empty for the object itself. */
+  readonly name: string;
+  /** Never changes its argument; may share parts with it. */
+  read(stored: KubeObject): KubeObject;
+  /** The whole new object, not shared with `old`. */
+  write(submitted: KubeObject, old: KubeObject): KubeObject;
+  /** Instead of the strategy's. */
+  readonly prepare?: (object: KubeObject, old: KubeObject) => void;
+  /** Instead of the strategy's. */
+  readonly validate?: (object: KubeObject, old: KubeObject) => readonly FieldError[];
+  /** Top-level fields the route does not write; see ManagerOptions. */
+  ignored(object: KubeObject, hasStatus: boolean): readonly string[];
+}
+
+export const MAIN: View = {
+  name: '',
+  read: (stored) => stored,
+  write: (submitted) => submitted,
+  ignored: (_object, hasStatus) => (hasStatus ? ['status'] : []),
+};
+
+/** The view a subresource gives, `undefined` where it is none (streams, POSTs) or unknown. */
+export function viewOf(definition: ResourceDefinition, name: string): View | undefined {
+  if (name === '') return MAIN;
+  const found = definition.subresources?.find((one) => one.name === name);
+  if (!found) return undefined;
+  if (isScale(found)) return scaleView(found);
+  if ('update' in found) return customView(found);
+  return found.name === 'status' ? statusView(found) : undefined;
+}
+
+type Found = Subresource<KubeObject>;
+type ScaleSubresource = Extract<Found, { set: unknown }>;
+type CustomSubresource = Extract<Found, { update: unknown }>;
+
+function isScale(found: Found): found is ScaleSubresource {
+  return 'set' in found;
+}
+
+const notMetadata = (object: KubeObject): string[] =>
+  Object.keys(object).filter((key) => !['apiVersion', 'kind', 'metadata'].includes(key));
+
+function statusView(found: Found): View {
+  const { prepareUpdate, validateUpdate } = found as {
+    prepareUpdate?: (object: KubeObject, old: KubeObject) => void;
+    validateUpdate?: (object: KubeObject, old: KubeObject) => readonly FieldError[];
+  };
+  return {
+    name: 'status',
+    read: (stored) => stored,
+    write(submitted, old) {
+      const { status } = submitted as { status?: unknown };
+      return { ...copyJson(old), metadata: submitted.metadata, ...(status === undefined ? {} : { status }) };
+    },
+    prepare: (object, old) => prepareUpdate?.(object, old),
+    validate: (object, old) => validateUpdate?.(object, old) ?? [],
+    ignored: (object) => notMetadata(object).filter((key) => key !== 'status'),
+  };
+}
+
+function customView(found: CustomSubresource): View {
+  return {
+    name: found.name,
+    read: (stored) => stored,
+    write: (submitted, old) => found.update(submitted, copyJson(old)),
+    prepare: () => {},
+    validate: (object, old) => found.validateUpdate?.(object, old) ?? [],
+    ignored: () => ['status'],
+  };
+}
+
+export const SCALE_KIND = { group: 'autoscaling', version: 'v1', kind: 'Scale' } as const;
+
+function scaleView(found: ScaleSubresource): View {
+  return {
+    name: 'scale',
+    read(stored) {
+      const { spec, status, selector } = found.get(stored);
+      const { name, namespace, uid, resourceVersion, creationTimestamp } = stored.metadata;
+      const scale: Scale & KubeObject = {
+        kind: 'Scale',
+        apiVersion: 'autoscaling/v1',
+        metadata: {
+          ...(name === undefined ? {} : { name }),
+          ...(namespace === undefined ? {} : { namespace }),
+          ...(uid === undefined ? {} : { uid }),
+          ...(resourceVersion === undefined ? {} : { resourceVersion }),
+          ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
+        },
+        spec: { replicas: spec },
+        status: { replicas: status, ...(selector === '' ? {} : { selector }) },
+      };
+      return scale;
+    },
+    write(submitted, old) {
+      const replicas = (submitted as { spec?: { replicas?: number } }).spec?.replicas ?? 0;
+      if (replicas < 0) {
+        const why = invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0');
+        throw invalid(SCALE_KIND, old.metadata.name ?? '', [why]);
+      }
+      const object = copyJson(old);
+      if (submitted.metadata.resourceVersion)
+        object.metadata.resourceVersion = submitted.metadata.resourceVersion;
+      found.set(object, replicas);
+      return object;
+    },
+    prepare: () => {},
+    validate: () => [],
+    ignored: () => ['status'],
+  };
+}
