@@ -1,10 +1,11 @@
 #!/bin/sh
 # Stops Kedge and everything it started: server, containers, shims, containerd, mounts, network. Keeps the data.
-#   KEDGE_DATA_DIR, KEDGE_STATE_DIR, KEDGE_BRIDGE: where they are, if not in the usual places.
+#   KEDGE_DATA_DIR, KEDGE_STATE_DIR, KEDGE_BRIDGE_NAME, KEDGE_CGROUP_ROOT: where they are, if not in the usual places.
 set -u
 DATA=${KEDGE_DATA_DIR:-/var/lib/kedge}
 RUN=${KEDGE_STATE_DIR:-/run/kedge}
-BRIDGE=${KEDGE_BRIDGE:-kedge0}
+BRIDGE=${KEDGE_BRIDGE_NAME:-kedge0}
+CGROUP=${KEDGE_CGROUP_ROOT:-kedge}
 [ "$(id -u)" = 0 ] || { echo 'error: run this as root' >&2; exit 1; }
 
 # Processes whose command line names one of our folders as an argument: ours, nobody else's.
@@ -43,8 +44,8 @@ fi
 
 # Every process inside our control groups is a container's.
 for root in /sys/fs/cgroup /sys/fs/cgroup/*; do
-  [ -d "$root/kedge" ] || continue
-  find "$root/kedge" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u | while read -r pid; do kill -9 "$pid" 2>/dev/null; done
+  [ -d "$root/$CGROUP" ] || continue
+  find "$root/$CGROUP" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u | while read -r pid; do kill -9 "$pid" 2>/dev/null; done
 done
 stop_processes "^$RUN/containerd/" KILL
 stop_processes "^($RUN|$DATA)/.*containerd.*(sock|toml)$" TERM
@@ -59,7 +60,7 @@ ip link delete "$BRIDGE" 2>/dev/null
 command -v nft >/dev/null && nft delete table inet kedge 2>/dev/null
 command -v nft >/dev/null && nft delete table ip kedge 2>/dev/null
 for root in /sys/fs/cgroup /sys/fs/cgroup/*; do
-  [ -d "$root/kedge" ] && find "$root/kedge" -depth -type d -exec rmdir {} + 2>/dev/null
+  [ -d "$root/$CGROUP" ] && find "$root/$CGROUP" -depth -type d -exec rmdir {} + 2>/dev/null
 done
 rm -rf "$RUN"
 exit 0

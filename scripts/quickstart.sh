@@ -9,7 +9,7 @@ DATA=/var/lib/kedge
 RUN=/run/kedge
 CONFIG=/etc/kedge/kedge.yaml
 LOG=/var/log/kedge-quickstart.log
-PID_FILE=$RUN/quickstart.pid
+PID_FILE=$RUN/kedge.pid
 
 usage() { sed -n '2,3s/^# \{0,1\}//p' "$0"; }
 

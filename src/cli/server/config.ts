@@ -34,6 +34,7 @@ export interface ServerConfig {
   readonly containerRuntimeEndpoint: string | undefined;
   readonly snapshotter: string;
   readonly bridgeName: string;
+  readonly cgroupRoot: string;
   readonly disabled: ReadonlySet<string>;
 }
 
@@ -78,6 +79,7 @@ export function serverConfig(values: FlagValues): ServerConfig {
     containerRuntimeEndpoint: optional('container-runtime-endpoint')?.replace(/^unix:\/\//, ''),
     snapshotter: text('snapshotter'),
     bridgeName: text('bridge-name'),
+    cgroupRoot: text('cgroup-root'),
     disabled: new Set(list('disable')),
   };
 }

@@ -166,6 +166,13 @@ export const SERVER_FLAGS = {
     group: 'Agent',
     describe: 'containerd snapshotter',
   },
+  'cgroup-root': {
+    type: 'string',
+    value: 'name',
+    default: 'kedge',
+    group: 'Agent',
+    describe: 'Control group under which pods run',
+  },
   'bridge-name': {
     type: 'string',
     value: 'name',

@@ -25,5 +25,8 @@ export function nativeParts(dataDir: string): NativeParts {
     renameSync(temporary, nativeBinding);
   }
   const source = getAsset('sqlite-worker.cjs', 'utf8');
-  return { nativeBinding, createWorker: (workerData) => new Worker(source, { eval: true, workerData, execArgv: [] }) };
+  return {
+    nativeBinding,
+    createWorker: (workerData) => new Worker(source, { eval: true, workerData, execArgv: [] }),
+  };
 }

@@ -1,0 +1,227 @@
+import { type ChildProcess, type ExecFileException, execFile, execFileSync, spawn } from 'node:child_process';
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { KUBECTL } from './clients.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+export const KEDGE = join(root, `dist/kedge-linux-${process.arch}`);
+export const IMAGE = 'kedge.local/busybox:1';
+
+export interface Output {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface BoardOptions {
+  /** More flags of `kedge server`. */
+  readonly flags?: readonly string[];
+  readonly agent?: boolean;
+}
+
+/**
+ * One board: a network namespace with an address of its own, folders of its own, its own containerd and control
+ * group. `remove` leaves nothing of it on the machine.
+ */
+export class Board {
+  readonly name: string;
+  readonly folder: string;
+  readonly #flags: readonly string[];
+  readonly #agent: boolean;
+  #server: ChildProcess | undefined;
+
+  private constructor(options: BoardOptions) {
+    this.folder = mkdtempSync(join(tmpdir(), 'kedge-e2e-'));
+    this.name = `kb${this.folder
+      .slice(-6)
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]/g, 'x')}`;
+    this.#flags = options.flags ?? [];
+    this.#agent = options.agent ?? true;
+  }
+
+  static create(options: BoardOptions = {}): Board {
+    const board = new Board(options);
+    execFileSync('ip', ['netns', 'add', board.name]);
+    board.enter(['ip', 'link', 'set', 'lo', 'up']);
+    board.enter(['ip', 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0peer']);
+    board.enter(['ip', 'address', 'add', '192.168.77.2/24', 'dev', 'eth0']);
+    for (const link of ['eth0', 'eth0peer']) board.enter(['ip', 'link', 'set', link, 'up']);
+    board.enter(['ip', 'route', 'add', 'default', 'via', '192.168.77.1']);
+    mkdirSync(join(board.dataDir, 'agent/images'), { recursive: true });
+    if (options.agent ?? true) {
+      execFileSync(process.execPath, [
+        join(root, 'build/busybox-image.ts'),
+        join(board.dataDir, 'agent/images/busybox.tar'),
+        IMAGE,
+      ]);
+    }
+    return board;
+  }
+
+  get dataDir(): string {
+    return join(this.folder, 'data');
+  }
+  get stateDir(): string {
+    return join(this.folder, 'run');
+  }
+  get kubeconfig(): string {
+    return join(this.folder, 'kubeconfig');
+  }
+  get logFile(): string {
+    return join(this.folder, 'kedge.log');
+  }
+  get log(): string {
+    return existsSync(this.logFile) ? readFileSync(this.logFile, 'utf8') : '';
+  }
+  get pid(): number {
+    if (this.#server?.pid === undefined) throw new Error('the server does not run');
+    return this.#server.pid;
+  }
+  get env(): Record<string, string> {
+    return {
+      KEDGE_DATA_DIR: this.dataDir,
+      KEDGE_STATE_DIR: this.stateDir,
+      KEDGE_BRIDGE_NAME: 'kedge0',
+      KEDGE_CGROUP_ROOT: this.name,
+    };
+  }
+
+  /** Runs a command inside the board's network, to its end; throws when it fails. */
+  enter(argv: readonly string[]): string {
+    return execFileSync('nsenter', [`--net=/run/netns/${this.name}`, ...argv], { encoding: 'utf8' });
+  }
+
+  get serverFlags(): readonly string[] {
+    return [
+      ...['--data-dir', this.dataDir, '--state-dir', this.stateDir, '--write-kubeconfig', this.kubeconfig],
+      ...['--config', '/dev/null', '--node-name', 'board', '--cgroup-root', this.name],
+      ...(this.#agent ? [] : ['--disable-agent']),
+      ...this.#flags,
+    ];
+  }
+
+  /** Starts `kedge server` and waits until `/readyz` answers (and the node is Ready, with an agent). */
+  async start(): Promise<void> {
+    this.spawn();
+    await this.until(
+      'the API to be ready',
+      async () => (await this.kubectl(['get', '--raw', '/readyz'])).code === 0,
+    );
+    if (this.#agent) {
+      await this.until('the node to be Ready', async () =>
+        / Ready /.test((await this.kubectl(['get', 'nodes', '--no-headers'])).stdout),
+      );
+    }
+  }
+
+  /** Starts `kedge server` without waiting. */
+  spawn(): ChildProcess {
+    const log = openSync(this.logFile, 'a');
+    const child = spawn('nsenter', [`--net=/run/netns/${this.name}`, KEDGE, 'server', ...this.serverFlags], {
+      stdio: ['ignore', log, log],
+      detached: true,
+    });
+    closeSync(log);
+    this.#server = child;
+    return child;
+  }
+
+  /** Sends a signal and waits for the end. Resolves with the exit code, or the signal's name. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | string> {
+    const child = this.#server;
+    if (!child) return 0;
+    this.#server = undefined;
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode ?? child.signalCode ?? 0;
+    const ended = new Promise<number | string>((done) =>
+      child.once('exit', (code, by) => done(code ?? by ?? 0)),
+    );
+    child.kill(signal);
+    return await ended;
+  }
+
+  async kubectl(
+    args: readonly string[],
+    options: { version?: keyof typeof KUBECTL; input?: string; env?: Record<string, string> } = {},
+  ): Promise<Output> {
+    return await this.run([KUBECTL[options.version ?? '1.35'](), ...args], options);
+  }
+
+  /** kubectl that must succeed; returns what it printed. */
+  async ok(
+    args: readonly string[],
+    options: { version?: keyof typeof KUBECTL; input?: string } = {},
+  ): Promise<string> {
+    const { code, stdout, stderr } = await this.kubectl(args, options);
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')} exited with ${code}: ${stderr}${stdout}`);
+    return stdout;
+  }
+
+  async kedge(args: readonly string[], input?: string): Promise<Output> {
+    return await this.run([KEDGE, ...args], input === undefined ? {} : { input });
+  }
+
+  async apply(manifest: string): Promise<string> {
+    return await this.ok(['apply', '-f', '-'], { input: manifest });
+  }
+
+  /** Runs a command inside the board's network with its kubeconfig. */
+  run(
+    argv: readonly string[],
+    options: { input?: string; env?: Record<string, string>; timeoutMs?: number } = {},
+  ): Promise<Output> {
+    return new Promise((done) => {
+      const child = execFile(
+        'nsenter',
+        [`--net=/run/netns/${this.name}`, ...argv],
+        {
+          env: { ...process.env, KUBECONFIG: this.kubeconfig, HOME: this.folder, ...options.env },
+          maxBuffer: 64 * 1024 * 1024,
+          timeout: options.timeoutMs ?? 100_000,
+        },
+        (error: ExecFileException | null, stdout, stderr) => {
+          done({
+            code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1,
+            stdout,
+            stderr,
+          });
+        },
+      );
+      child.stdin?.on('error', () => {});
+      child.stdin?.end(options.input ?? '');
+    });
+  }
+
+  /** Looks again until `check` holds, at most `timeoutMs`; the error shows the end of the server's log. */
+  async until(what: string, check: () => Promise<boolean> | boolean, timeoutMs = 60_000): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    while (!(await check())) {
+      if (performance.now() > deadline) {
+        throw new Error(`waited ${timeoutMs} ms for ${what}\n${this.log.split('\n').slice(-25).join('\n')}`);
+      }
+      if (this.#server && this.#server.exitCode !== null)
+        throw new Error(`the server ended while waiting for ${what}\n${this.log}`);
+      await new Promise((again) => setTimeout(again, 100));
+    }
+  }
+
+  /** Stops everything and removes every trace. */
+  async remove(): Promise<void> {
+    await this.stop('SIGKILL');
+    const { code, stderr } = await this.run([join(root, 'scripts/kedge-killall.sh')], { env: this.env });
+    if (code !== 0) appendFileSync(this.logFile, stderr);
+    execFileSync('ip', ['netns', 'delete', this.name]);
+    if (process.env['KEDGE_E2E_KEEP']) console.log(`kept ${this.folder}`);
+    else rmSync(this.folder, { recursive: true, force: true });
+  }
+}
