@@ -10,7 +10,7 @@ import type {
   ListResult,
   Write,
 } from './port.ts';
-import { CompactedError, FutureRevisionError } from './port.ts';
+import { CompactedError, FutureRevisionError, StorageError } from './port.ts';
 
 interface Version {
   revision: number;
@@ -112,13 +112,14 @@ class MemoryDatastore implements Datastore {
 
   #write(key: string, value: Uint8Array | undefined, volatile: boolean): Change | undefined {
     const versions = this.#keys.get(key) ?? [];
+    if (versions.length === 0 && value !== undefined) this.#keys.set(key, versions);
     const previous = versions.at(-1);
     const exists = previous?.value !== undefined;
     if (value === undefined && !exists) return undefined;
     const revision = ++this.revision;
     const createRevision = exists ? previous.createRevision : revision;
     const version: Version = { revision, createRevision, value: value?.slice(), volatile };
-    this.#keys.set(key, [...versions, version]);
+    versions.push(version);
     return toChange(key, version, previous);
   }
 
@@ -136,7 +137,7 @@ class MemoryDatastore implements Datastore {
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new Error('the datastore is closed');
+    if (this.#closed) throw new StorageError('closed', 'the datastore is closed');
   }
 }
 

@@ -111,3 +111,16 @@ export class FutureRevisionError extends Error {
     this.name = 'FutureRevisionError';
   }
 }
+
+/**
+ * The store could not do what was asked and changed nothing: the disk is full, the disk fails, or another process
+ * holds the data. Calls may succeed again once the cause is gone.
+ */
+export class StorageError extends Error {
+  readonly reason: 'full' | 'io' | 'locked' | 'damaged' | 'busy' | 'closed';
+  constructor(reason: StorageError['reason'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StorageError';
+    this.reason = reason;
+  }
+}

@@ -23,6 +23,8 @@ export const LIMITS = {
     /** Encoded size of one stored object, as etcd's default request limit. */
     encodedBytes: 1_572_864,
     annotationsBytes: 256 * 1024,
+    /** Values of one ConfigMap or Secret, as upstream's MaxSecretSize. */
+    payloadBytes: 1024 * 1024,
   },
   registry: {
     /** As upstream's maxNameGenerationCreateAttempts. */
