@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Board } from './board.ts';
+import { KUBECTL } from './clients.ts';
 
 /** The stock client's verbs that need an API server and nothing else, with two versions five minors apart. */
 let board: Board;
@@ -186,19 +187,24 @@ describe('server-side apply', () => {
   });
 });
 
-describe('watch', () => {
+describe('get --watch', () => {
   it('shows changes as they come', async () => {
+    await board.ok(['create', 'configmap', 'watched']);
     const watching = board.run([
       'timeout',
-      '4',
-      'sh',
-      '-c',
-      `${(await import('./clients.ts')).KUBECTL['1.35']()} get configmap watched --watch -o name`,
+      '5',
+      KUBECTL['1.35'](),
+      'get',
+      'configmap',
+      'watched',
+      '--watch',
+      '-o',
+      'jsonpath={.metadata.labels.n};',
     ]);
-    await board.ok(['create', 'configmap', 'watched']);
-    await board.ok(['label', 'configmap', 'watched', 'a=b']);
-    // The watch is started by name before or after the create; either way both states pass by.
-    const { stdout, stderr } = await watching;
-    expect(stdout + stderr).toMatch(/configmap\/watched|NotFound/);
+    for (const n of ['1', '2', '3']) {
+      await new Promise((next) => setTimeout(next, 1000));
+      await board.ok(['label', 'configmap', 'watched', '--overwrite', `n=${n}`]);
+    }
+    expect((await watching).stdout).toMatch(/^;.*1;2;3;$/);
   });
 });
