@@ -32,6 +32,14 @@ const facts = JSON.parse(
   readFileSync(new URL('./facts/kubernetes-facts.json', import.meta.url), 'utf8'),
 ) as Facts;
 
+/**
+ * Optional scalars whose zero value means something else than absence (pointers in upstream's types): `replicas: 0`,
+ * `storageClassName: ""`. Every other optional zero is left out when an object is written, as upstream does.
+ */
+const optionalScalars = JSON.parse(
+  readFileSync(new URL('./facts/optional-scalars.json', import.meta.url), 'utf8'),
+) as Record<string, string[]>;
+
 const names = Object.keys(facts.definitions).sort();
 const indexOf = new Map(names.map((name, index) => [name, index]));
 
@@ -65,6 +73,13 @@ function compactType(type: string): string {
   });
 }
 
+function omitsZero(owner: string, name: string, field: Field): boolean {
+  const definition = facts.definitions[owner];
+  // Of other packages it is not known which fields are pointers.
+  if (!/^io\.k8s\.api(machinery)?\./.test(owner) || field.type.startsWith('#')) return false;
+  return !(definition?.required?.includes(name) || optionalScalars[owner]?.includes(name));
+}
+
 function compactField(owner: string, name: string, field: Field): unknown[] {
   const path = `${owner}.${name}`;
   const attributes = {
@@ -77,6 +92,7 @@ function compactField(owner: string, name: string, field: Field): unknown[] {
     ...(OPEN_ENUMS.some((pattern) => field.values !== undefined && pattern.test(path)) ? { oe: 1 } : {}),
     ...(field.default === undefined ? {} : { d: field.default }),
     ...(ZERO_DEFAULTS.has(path) ? { dz: 1 } : {}),
+    ...(omitsZero(owner, name, field) ? { oz: 1 } : {}),
   };
   const row: unknown[] = [compactType(field.type), field.pb ?? 0];
   if (Object.keys(attributes).length > 0) row.push(attributes);

@@ -45,6 +45,14 @@ describe('schema of built-in kinds', () => {
     expect(at('spec.imagePullSecrets.[].name')).toMatchObject({ default: '', isDefaultImplied: true });
   });
 
+  it('knows where a zero is the same as nothing', () => {
+    expect(at('spec.hostNetwork').omitsZero).toBe(true);
+    expect(at('spec.enableServiceLinks').omitsZero).toBe(false);
+    expect(at('spec.containers').omitsZero).toBe(false);
+    expect(at('spec.replicas', { group: 'apps', version: 'v1', kind: 'Deployment' }).omitsZero).toBe(false);
+    expect(at('metadata.labels').omitsZero).toBe(true);
+  });
+
   it('leaves free what upstream leaves free', () => {
     const revision = { group: 'apps', version: 'v1', kind: 'ControllerRevision' };
     expect(at('data', revision)).toMatchObject({ shape: 'any', preservesUnknownFields: true });

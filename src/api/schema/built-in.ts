@@ -15,6 +15,8 @@ interface Attributes {
   /** default, and whether it is the same as absence */
   readonly d?: unknown;
   readonly dz?: 1;
+  /** a zero value is the same as absence */
+  readonly oz?: 1;
 }
 type FieldRow = readonly [type: string, protobufNumber: number, attributes?: Attributes];
 interface Line {
@@ -118,6 +120,7 @@ function nodeOf(type: string, protobufNumber: number, attributes: Attributes): S
     isOpenEnum: attributes.oe === 1,
     default: attributes.d,
     isDefaultImplied: attributes.dz === 1,
+    omitsZero: attributes.oz === 1,
     protobufNumber: protobufNumber === 0 ? undefined : protobufNumber,
   };
   // The values of an enum and the like belong to the innermost type, the merge rules to the list.
@@ -140,6 +143,7 @@ type Common = Pick<
   | 'isOpenEnum'
   | 'default'
   | 'isDefaultImplied'
+  | 'omitsZero'
   | 'protobufNumber'
 >;
 const noField = (): undefined => undefined;

@@ -34,6 +34,8 @@ export interface SchemaNode extends TypeNode {
   readonly isOpenEnum?: boolean | undefined;
   /** The default is published but equals absence, so that nothing is filled in. */
   readonly isDefaultImplied?: boolean | undefined;
+  /** `false`, `0`, `""`, `[]` and `{}` mean the same as absence, so they are never stored. */
+  readonly omitsZero?: boolean | undefined;
   /** Number of the field in protobuf; undefined where the field is inlined from another message or has none. */
   readonly protobufNumber?: number | undefined;
   /** The type as upstream's decoder names it in errors, such as `v1.PodSpec`, `[]string`, `int32`. */
