@@ -1,4 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { LIMITS } from './limits.ts';
 
 /** The only place that starts processes. `argv` is never a shell string. */
@@ -12,7 +13,8 @@ export interface Exec {
 }
 
 export interface RunOptions {
-  readonly stdin?: string | Uint8Array;
+  /** A stream is copied as it comes; when it fails, the child sees the end of its input and the run rejects. */
+  readonly stdin?: string | Uint8Array | Readable;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly timeoutMs?: number;
@@ -28,7 +30,13 @@ export class ExecError extends Error {
   readonly argv: readonly string[];
   readonly exitCode: number | undefined;
   readonly stderr: string;
-  constructor(argv: readonly string[], exitCode: number | undefined, stderr: string, options?: ErrorOptions) {
+  readonly stdout: string;
+  constructor(
+    argv: readonly string[],
+    exitCode: number | undefined,
+    stderr: string,
+    options: ErrorOptions & { readonly stdout?: string } = {},
+  ) {
     const why = exitCode === undefined ? '' : ` exited with ${exitCode}`;
     const detail = stderr.trim().split('\n').slice(-3).join('; ');
     super(`${argv.slice(0, 4).join(' ')}${why}${detail === '' ? '' : `: ${detail}`}`, options);
@@ -36,6 +44,7 @@ export class ExecError extends Error {
     this.argv = argv;
     this.exitCode = exitCode;
     this.stderr = stderr;
+    this.stdout = options.stdout ?? '';
   }
 }
 
@@ -91,14 +100,26 @@ function runToEnd(start: Exec['start'], argv: readonly string[], options: RunOpt
     const stdout = collect(child.stdout);
     const stderr = collect(child.stderr);
     child.stdin?.on('error', () => {});
-    child.stdin?.end(options.stdin);
+    feed(child, options.stdin, reject);
     child.once('error', (cause) => reject(new ExecError(argv, undefined, stderr(), { cause })));
     child.once('close', (code, signal) => {
       if (code === 0) return resolve({ stdout: stdout(), stderr: stderr() });
       const text = signal === null ? stderr() : `${stderr()}\nkilled by ${signal}`;
-      reject(new ExecError(argv, code ?? undefined, text));
+      reject(new ExecError(argv, code ?? undefined, text, { stdout: stdout() }));
     });
   });
+}
+
+function feed(child: ChildProcess, stdin: RunOptions['stdin'], reject: (error: Error) => void): void {
+  if (stdin === undefined || typeof stdin === 'string' || stdin instanceof Uint8Array) {
+    child.stdin?.end(stdin);
+    return;
+  }
+  stdin.once('error', (error) => {
+    child.kill('SIGKILL');
+    reject(error);
+  });
+  if (child.stdin) stdin.pipe(child.stdin);
 }
 
 function collect(stream: NodeJS.ReadableStream | null): () => string {

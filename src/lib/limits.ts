@@ -12,12 +12,23 @@ export const LIMITS = {
     /** A client that sends a body slower than this is cut off. */
     bodyTimeoutMs: 30_000,
     requestTimeoutMs: 60_000,
+    /** As upstream: smaller answers are not worth compressing. */
+    gzipFromBytes: 128 * 1024,
+    /** Lists are written in pieces of about this size. */
+    listChunkBytes: 64 * 1024,
+    /** How long a stopping server waits for requests under way. */
+    drainMs: 5_000,
   },
   api: {
     /** Far beyond any real quantity; arithmetic on longer ones costs quadratic time. */
     quantityChars: 128,
     quantityExponent: 128,
     selectorChars: 64 * 1024,
+    /** Unknown or duplicate fields named in one answer, as upstream. */
+    strictErrors: 100,
+    /** YAML costs ten times what JSON costs to parse; clients send it by hand. */
+    yamlBytes: 1024 * 1024,
+    yamlAliases: 100,
   },
   object: {
     /** Encoded size of one stored object, as etcd's default request limit. */
@@ -25,6 +36,12 @@ export const LIMITS = {
     annotationsBytes: 256 * 1024,
     /** Values of one ConfigMap or Secret, as upstream's MaxSecretSize. */
     payloadBytes: 1024 * 1024,
+  },
+  eviction: {
+    /** As upstream's MaxDisruptedPodSize. */
+    disruptedPods: 2000,
+    /** Tries to take from a budget that others change at the same time. */
+    attempts: 20,
   },
   registry: {
     /** As upstream's maxNameGenerationCreateAttempts. */
@@ -38,6 +55,15 @@ export const LIMITS = {
     /** Past events kept per resource, so that a watcher can resume. */
     ringBytes: 1024 * 1024,
     ringEvents: 1000,
+    /** Events older than this are kept only in so much room: few ever resume from that far back. */
+    ringMs: 300_000,
+    ringOldBytes: 128 * 1024,
+    /** Objects share buffers of this size; larger ones get their own. */
+    slabBytes: 128 * 1024,
+    /** Objects read at a time when a cache fills. */
+    loadPage: 500,
+    /** Distinct strings and label sets remembered to be shared. */
+    interned: 4096,
     /** Undelivered bytes after which a slow watcher is dropped with 410. */
     lagBytes: 4 * 1024 * 1024,
     perServer: 2000,
@@ -104,6 +130,65 @@ export const LIMITS = {
     watchLineBytes: 16 * 1024 * 1024,
     conflictAttempts: 5,
     conflictBaseMs: 10,
+  },
+  runtime: {
+    /** One image, on a slow line and a slow card. */
+    pullTimeoutMs: 30 * 60_000,
+    /** Restarts of the event stream. */
+    eventsRetryBaseMs: 250,
+    eventsRetryMaxMs: 10_000,
+    /** How long the event stream may take to show that it listens. */
+    eventsReadyMs: 5000,
+    /** Events one subscriber may be behind before it is told to list instead. */
+    eventQueue: 1000,
+    /** Output kept of a probe or hook. */
+    execSyncOutputBytes: 16 * 1024,
+    /** Restarts of containerd itself. */
+    containerdRetryBaseMs: 500,
+    containerdRetryMaxMs: 30_000,
+    containerdReadyMs: 30_000,
+    /** containerd's own log, cut when it starts. */
+    containerdLogBytes: 1024 * 1024,
+  },
+  agent: {
+    /** CrashLoopBackOff and ImagePullBackOff, as upstream. */
+    crashBackoffMs: 10_000,
+    crashBackoffMaxMs: 300_000,
+    pullBackoffMs: 10_000,
+    pullBackoffMaxMs: 300_000,
+    /** Images pulled at once; a card and a radio are slow. */
+    concurrentPulls: 2,
+    /** Containers started, sandboxes made and torn down at once, over all pods. */
+    concurrentStarts: 4,
+    concurrentSandboxes: 4,
+    concurrentTeardowns: 4,
+    /** Between SIGTERM and SIGKILL at the least, as upstream. */
+    minimumGraceMs: 2000,
+    /** A SIGKILL without an exit is sent again after this. */
+    killRetryMs: 10_000,
+    hookTimeoutMs: 120_000,
+    /** As upstream: a termination message, and all of a pod's together; the tail of a log that stands in. */
+    terminationMessageBytes: 4096,
+    terminationMessageLogBytes: 2048,
+    terminationMessageLogLines: 80,
+    /** Body of an HTTP probe that is read, as upstream; the part of a probe's output that reaches an event. */
+    probeBodyBytes: 10 * 1024,
+    probeRedirects: 10,
+    statusRetryBaseMs: 500,
+    statusRetryMaxMs: 60_000,
+    /** Changes of one pod's status within this become one write. */
+    statusDelayMs: 20,
+    leaseSeconds: 40,
+    leaseRenewMs: 10_000,
+    nodeStatusMs: 300_000,
+    imagesInStatus: 50,
+    /** How long the API may take before known pods are started from the disk. */
+    offlineAfterMs: 3000,
+    /** One log of one container; above, its front is dropped. */
+    logBytes: 10 * 1024 * 1024,
+    /** Keys of one ConfigMap or Secret volume are small; so is everything read back. */
+    resolvConfBytes: 64 * 1024,
+    environmentBytes: 1024 * 1024,
   },
   exec: {
     /** Output kept of a child process. */

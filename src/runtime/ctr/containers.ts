@@ -1,0 +1,348 @@
+import { constants } from 'node:fs';
+import { mkdir, open, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../lib/clock.ts';
+import type { Exec } from '../../lib/exec.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { Cgroups } from '../cgroups.ts';
+import { buildSpec, type ResolvedUser } from '../oci/spec.ts';
+import type { OciSeccomp } from '../oci/types.ts';
+import { resolveUser } from '../oci/user.ts';
+import type { Container, ContainerConfig } from '../port.ts';
+import { type Ctr, ctrMessage, ignoringNotFound } from './ctr.ts';
+import { hostDevices, lastCapability } from './host-facts.ts';
+import type { LocalImage } from './images.ts';
+import { KeyedLock } from './keyed-lock.ts';
+import { unmountAll } from './mounts.ts';
+import { Records } from './records.ts';
+import type { SandboxPaths, SandboxRecord } from './sandbox.ts';
+import { parseDeletedExitCode, parseTaskList, type Task } from './task-list.ts';
+
+export interface ContainerRecord extends Container {
+  readonly cgroup: string;
+}
+
+export interface Exit {
+  readonly id: string;
+  readonly exitCode: number;
+  readonly atMs: number;
+  readonly oomKilled: boolean;
+}
+
+export interface ContainersOptions {
+  readonly ctr: Ctr;
+  readonly exec: Exec;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly cgroups: Cgroups;
+  readonly stateDir: string;
+  readonly dataDir: string;
+  readonly logDir: string;
+  readonly arch: string;
+}
+
+export interface StartInput {
+  readonly config: ContainerConfig;
+  readonly sandbox: SandboxRecord;
+  readonly paths: SandboxPaths;
+  readonly image: LocalImage;
+  readonly lowerDirs: readonly string[];
+}
+
+/** containerd's exit code for a process whose real one nobody saw. */
+const UNKNOWN_EXIT_CODE = 255;
+
+/**
+ * Containers in containerd. Each has a record of ours; containerd knows only whether it runs. A container that ends
+ * is taken out of containerd at once, which lets its shim go, and lives on as a record and a log.
+ */
+export class Containers {
+  readonly #options: ContainersOptions;
+  readonly #records: Records<ContainerRecord>;
+  readonly #lock = new KeyedLock();
+
+  constructor(options: ContainersOptions) {
+    this.#options = options;
+    this.#records = new Records(join(options.dataDir, 'containers'));
+  }
+
+  record(id: string): ContainerRecord | undefined {
+    return this.#records.get(id);
+  }
+
+  all(): readonly ContainerRecord[] {
+    return this.#records.all();
+  }
+
+  logPath(id: string): string {
+    return join(this.#options.logDir, `${id}.log`);
+  }
+
+  start(input: StartInput): Promise<ContainerRecord> {
+    const { id } = input.config;
+    return this.#lock.run(id, async () => {
+      if (this.#records.get(id)) throw new Error(`container ${id} exists already`);
+      try {
+        return await this.#create(input);
+      } catch (error) {
+        await this.#discard(id).catch(() => {});
+        throw error;
+      }
+    });
+  }
+
+  async signal(id: string, signal: string): Promise<void> {
+    if (this.#records.get(id)?.state !== 'running') return;
+    await this.#kill(id, signal);
+  }
+
+  remove(id: string, options: { readonly logs?: boolean } = {}): Promise<void> {
+    return this.#lock.run(id, async () => {
+      if (this.#records.get(id)) await this.#discard(id);
+      if (options.logs) await rm(this.logPath(id), { force: true });
+    });
+  }
+
+  /** Takes note of an exit that the event stream told. Undefined when it is known already. */
+  exited(id: string, exitCode: number, atMs: number): Promise<Exit | undefined> {
+    return this.#lock.run(id, async () => {
+      const record = this.#records.get(id);
+      if (record?.state !== 'running') return undefined;
+      const exit = await this.#finish(record, exitCode, atMs);
+      // The caller is not kept waiting for the cleaning; the lock keeps the next step on this container behind it.
+      void this.#lock.run(id, () => this.#release(id)).catch((error) => this.#warn(id, error));
+      return exit;
+    });
+  }
+
+  /** Compares with what containerd runs and settles containers that ended unseen. */
+  async reconcile(): Promise<readonly Exit[]> {
+    const tasks = await this.#tasks();
+    const exits: Exit[] = [];
+    for (const { id } of this.#records.all()) {
+      const exit = await this.#lock.run(id, () => this.#settle(id, tasks.get(id)));
+      if (exit) exits.push(exit);
+    }
+    return exits;
+  }
+
+  async #tasks(): Promise<Map<string, Task>> {
+    const { stdout } = await this.#options.ctr.run(['tasks', 'list']);
+    return new Map(parseTaskList(stdout).map((task) => [task.id, task]));
+  }
+
+  async #settle(id: string, task: Task | undefined): Promise<Exit | undefined> {
+    const record = this.#records.get(id);
+    if (!record || record.state === 'exited') return undefined;
+    // The list may be older than what this record says: a container started since then is not in it.
+    const seen = task ?? (await this.#tasks()).get(id);
+    if (seen && seen.status !== 'STOPPED') {
+      if (record.state !== 'running') {
+        await this.#records.save(id, {
+          ...record,
+          state: 'running',
+          pid: seen.pid,
+          startedAtMs: record.createdAtMs,
+        });
+      }
+      return undefined;
+    }
+    const { ctr, clock } = this.#options;
+    const cgroup = await this.#options.cgroups.oomKills(record.cgroup);
+    const deleted = seen ? await ignoringNotFound(ctr.run(['tasks', 'delete', id])) : undefined;
+    const exitCode = deleted ? parseDeletedExitCode(id, deleted.stderr) : UNKNOWN_EXIT_CODE;
+    const exit = await this.#finish(record, exitCode, clock.now(), {
+      oomKilled: cgroup > 0,
+      unknown: deleted === undefined,
+    });
+    await this.#release(id);
+    return exit;
+  }
+
+  async #create({ config, sandbox, paths, image, lowerDirs }: StartInput): Promise<ContainerRecord> {
+    const { ctr, clock, cgroups, arch } = this.#options;
+    const { id } = config;
+    const dir = this.#dir(id);
+    const rootfsPath = await this.#mountRoot(id, lowerDirs);
+    const cgroup = `${sandbox.cgroupParent}/${id}`;
+    const spec = buildSpec({
+      config,
+      image: image.metadata.config,
+      user: await this.#user(config, image, rootfsPath),
+      rootfsPath,
+      cgroupsPath: `/${cgroup}`,
+      cgroupVersion: cgroups.version,
+      namespaces: paths,
+      pidNamespace: this.#pidNamespace(config, sandbox),
+      shmPath: paths.shm,
+      hostname: sandbox.hostname,
+      hostDevices: config.security.privileged ? hostDevices() : [],
+      lastCapability: lastCapability(),
+      arch,
+      ...(typeof config.security.seccomp === 'object'
+        ? { localSeccomp: await readSeccomp(config.security.seccomp.localhostPath) }
+        : {}),
+    });
+    const specPath = join(dir, 'spec.json');
+    const pidPath = join(dir, 'pid');
+    await writeFile(specPath, JSON.stringify(spec), { mode: 0o600 });
+    const record: ContainerRecord = {
+      id,
+      podUid: config.podUid,
+      name: config.name,
+      attempt: config.attempt,
+      image: config.image,
+      labels: config.labels,
+      state: 'created',
+      createdAtMs: clock.now(),
+      cgroup,
+    };
+    await this.#records.save(id, record);
+    await mkdir(this.#options.logDir, { recursive: true, mode: 0o700 });
+    const labels = {
+      ...config.labels,
+      'io.kubernetes.pod.uid': config.podUid,
+      'io.kubernetes.container.name': config.name,
+    };
+    try {
+      await ctr.run([
+        'run',
+        '--detach',
+        ...['--config', specPath, '--pid-file', pidPath, '--log-uri', `file://${this.logPath(id)}`],
+        ...Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]),
+        id,
+      ]);
+    } catch (cause) {
+      throw new Error(`failed to start container ${config.name}: ${ctrMessage(cause)}`, { cause });
+    }
+    const pid = Number(await readFile(pidPath, 'utf8'));
+    const running: ContainerRecord = { ...record, state: 'running', pid, startedAtMs: clock.now() };
+    await this.#records.save(id, running);
+    await rm(specPath, { force: true });
+    return running;
+  }
+
+  async #mountRoot(id: string, lowerDirs: readonly string[]): Promise<string> {
+    const writable = this.#writableDir(id);
+    const rootfs = join(this.#dir(id), 'rootfs');
+    for (const path of [join(writable, 'upper'), join(writable, 'work')]) {
+      await mkdir(path, { recursive: true, mode: 0o755 });
+    }
+    await mkdir(rootfs, { recursive: true, mode: 0o711 });
+    const options = `lowerdir=${lowerDirs.join(':')},upperdir=${writable}/upper,workdir=${writable}/work`;
+    await this.#options.exec.run(['mount', '-t', 'overlay', '-o', options, 'overlay', rootfs]);
+    return rootfs;
+  }
+
+  async #user(config: ContainerConfig, image: LocalImage, rootfs: string): Promise<ResolvedUser> {
+    const { security } = config;
+    const user = resolveUser({
+      imageUser: image.user,
+      runAsUser: security.runAsUser,
+      runAsGroup: security.runAsGroup,
+      supplementalGroups: security.supplementalGroups,
+      passwd: await readInside(rootfs, 'etc/passwd'),
+      group: await readInside(rootfs, 'etc/group'),
+    });
+    if (security.runAsNonRoot && user.uid === 0) {
+      throw new Error(`container has runAsNonRoot and image will run as root (container: ${config.name})`);
+    }
+    return user;
+  }
+
+  #pidNamespace(config: ContainerConfig, sandbox: SandboxRecord): 'new' | 'host' | { readonly path: string } {
+    if (sandbox.hostPID) return 'host';
+    if (config.pidNamespaceOf === undefined) return 'new';
+    const target = this.#records.get(config.pidNamespaceOf);
+    if (target?.pid === undefined || target.state !== 'running') {
+      throw new Error(
+        `container ${config.pidNamespaceOf}, whose processes ${config.name} shares, does not run`,
+      );
+    }
+    return { path: `/proc/${target.pid}/ns/pid` };
+  }
+
+  async #finish(
+    record: ContainerRecord,
+    exitCode: number,
+    atMs: number,
+    known?: { readonly oomKilled: boolean; readonly unknown: boolean },
+  ): Promise<Exit> {
+    const oomKilled = known?.oomKilled ?? (await this.#options.cgroups.oomKills(record.cgroup)) > 0;
+    const reason = known?.unknown
+      ? 'ContainerStatusUnknown'
+      : oomKilled
+        ? 'OOMKilled'
+        : exitCode === 0
+          ? 'Completed'
+          : 'Error';
+    const { pid: _, ...rest } = record;
+    await this.#records.save(record.id, { ...rest, state: 'exited', exitCode, finishedAtMs: atMs, reason });
+    return { id: record.id, exitCode, atMs, oomKilled };
+  }
+
+  /** Takes a container out of containerd and frees its file system; its record and its log stay. */
+  async #release(id: string): Promise<void> {
+    const { ctr, exec } = this.#options;
+    await ignoringNotFound(ctr.run(['tasks', 'delete', '--force', id]));
+    await ignoringNotFound(ctr.run(['containers', 'delete', id]));
+    await unmountAll(exec, this.#dir(id));
+    await rm(this.#dir(id), { recursive: true, force: true });
+    await rm(this.#writableDir(id), { recursive: true, force: true });
+  }
+
+  async #discard(id: string): Promise<void> {
+    const record = this.#records.get(id);
+    if (record?.state !== 'exited') await this.#release(id);
+    if (record) await this.#options.cgroups.remove(record.cgroup).catch(() => {});
+    await this.#records.remove(id);
+  }
+
+  async #kill(id: string, signal: string): Promise<void> {
+    const { ctr } = this.#options;
+    try {
+      await ctr.run(['tasks', 'kill', '--signal', signal, id]);
+    } catch (error) {
+      if (!/not found|process already finished/.test(ctrMessage(error))) throw error;
+    }
+  }
+
+  #warn(id: string, error: unknown): void {
+    this.#options.log.warn('cleaning up after a container failed', { id, error: ctrMessage(error) });
+  }
+
+  /** On a tmpfs: mount points, specs with their secrets. */
+  #dir(id: string): string {
+    return join(this.#options.stateDir, 'containers', id);
+  }
+
+  /** On disk: what the container writes. */
+  #writableDir(id: string): string {
+    return join(this.#options.dataDir, 'writable', id);
+  }
+}
+
+/** A small file of an image; empty when it is absent, leads out of the image, or is no ordinary file. */
+async function readInside(rootfs: string, path: string): Promise<string> {
+  try {
+    const real = await realpath(join(rootfs, path));
+    if (!real.startsWith(`${rootfs}/`)) return '';
+    const file = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      const stat = await file.stat();
+      return stat.isFile() && stat.size < 1024 * 1024 ? await file.readFile('utf8') : '';
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return '';
+  }
+}
+
+async function readSeccomp(path: string): Promise<OciSeccomp> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as OciSeccomp;
+  } catch (cause) {
+    throw new Error(`failed to load seccomp profile ${path}`, { cause });
+  }
+}

@@ -1,0 +1,161 @@
+import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readFile, readlink } from 'node:fs/promises';
+import { PassThrough, type Readable } from 'node:stream';
+import type { ExecSession } from '../../client/node-port.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Exec } from '../../lib/exec.ts';
+import { LIMITS } from '../../lib/limits.ts';
+import type { RuntimeExecRequest } from '../port.ts';
+import type { Ctr } from './ctr.ts';
+import { terminalArgv } from './terminal.ts';
+
+export interface ExecOptions {
+  readonly ctr: Ctr;
+  readonly exec: Exec;
+  readonly clock: Clock;
+}
+
+/** Exit codes of a shell for a command that cannot be run, as runc's error maps to them. */
+const NOT_FOUND = 127;
+const NOT_EXECUTABLE = 126;
+/** As `timeout(1)`. */
+const TIMED_OUT = 124;
+
+/** Runs one more process in a container, with pipes or on a pseudo terminal. */
+export function startExec(options: ExecOptions, id: string, request: RuntimeExecRequest): ExecSession {
+  return request.tty ? startOnTerminal(options, id, request) : startOnPipes(options, id, request);
+}
+
+function startOnPipes({ ctr }: ExecOptions, id: string, request: RuntimeExecRequest): ExecSession {
+  const execId = newExecId();
+  const child = ctr.start(['tasks', 'exec', '--exec-id', execId, id, ...request.command], {
+    stdio: [request.stdin ? 'pipe' : 'ignore', request.stdout ? 'pipe' : 'ignore', 'pipe'],
+    // Its own process group: a Ctrl-C at the server's terminal is not for this child.
+    detached: true,
+  });
+  const stderr = new ErrorReader(child.stderr, request.stderr);
+  child.stdin?.on('error', () => {});
+  const exit = ended(child).then((code) => stderr.exitCode(code));
+  return {
+    ...(child.stdin ? { stdin: child.stdin } : {}),
+    ...(child.stdout ? { stdout: child.stdout } : {}),
+    ...(request.stderr ? { stderr: stderr.output } : {}),
+    resize: () => {},
+    exit,
+    close: () => killExec(ctr, id, execId, child),
+  };
+}
+
+function startOnTerminal({ ctr, exec }: ExecOptions, id: string, request: RuntimeExecRequest): ExecSession {
+  const execId = newExecId();
+  const { argv, env } = terminalArgv(
+    ctr.argv(['tasks', 'exec', '--tty', '--exec-id', execId, id, ...request.command]),
+    'raw',
+  );
+  const child = exec.start(argv, {
+    stdio: ['pipe', 'pipe', 'ignore'],
+    env: { ...process.env, ...env },
+    detached: true,
+  });
+  child.stdin?.on('error', () => {});
+  let resizing = Promise.resolve();
+  return {
+    ...(request.stdin && child.stdin ? { stdin: child.stdin } : {}),
+    ...(child.stdout ? { stdout: child.stdout } : {}),
+    resize({ columns, rows }) {
+      resizing = resizing
+        .then(async () => {
+          const device = await terminalOf(child.pid);
+          if (device === undefined) return;
+          await exec.run(['stty', '-F', device, 'rows', String(rows), 'cols', String(columns)]);
+        })
+        // The session may have ended meanwhile; a size that did not arrive harms nobody.
+        .catch(() => {});
+    },
+    exit: ended(child),
+    close: () => killExec(ctr, id, execId, child),
+  };
+}
+
+/** The pseudo terminal that `script` opened: its child's standard input. */
+async function terminalOf(pid: number | undefined): Promise<string | undefined> {
+  if (pid === undefined) return undefined;
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  for (const child of children.trim().split(' ')) {
+    const device = await readlink(`/proc/${child}/fd/0`).catch(() => '');
+    if (device.startsWith('/dev/pts/')) return device;
+  }
+  return undefined;
+}
+
+/** Runs to the end or kills after `timeoutMs`; stdout and stderr together, cut at the limit. */
+export async function runExec(
+  options: ExecOptions,
+  id: string,
+  argv: readonly string[],
+  timeoutMs: number,
+): Promise<{ readonly exitCode: number; readonly output: string }> {
+  const request = { command: argv, tty: false, stdin: false, stdout: true, stderr: true };
+  const session = startOnPipes(options, id, request);
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  const keep = (chunk: Buffer): void => {
+    if (sizeBytes < LIMITS.runtime.execSyncOutputBytes) chunks.push(chunk);
+    sizeBytes += chunk.length;
+  };
+  session.stdout?.on('data', keep);
+  session.stderr?.on('data', keep);
+  const { promise: timeout, resolve } = Promise.withResolvers<number>();
+  const timer = options.clock.setTimer(timeoutMs, () => {
+    session.close();
+    resolve(TIMED_OUT);
+  });
+  const exitCode = await Promise.race([session.exit, timeout]);
+  timer.cancel();
+  const output = Buffer.concat(chunks).subarray(0, LIMITS.runtime.execSyncOutputBytes).toString('utf8');
+  return { exitCode, output };
+}
+
+function killExec(ctr: Ctr, id: string, execId: string, child: ChildProcess): void {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  ctr
+    .run(['tasks', 'kill', '--signal', 'SIGKILL', '--exec-id', execId, id])
+    .catch(() => {})
+    // Its own exit follows that of the process; where there was none to kill, it has to be ended.
+    .finally(() => {
+      child.stdin?.destroy();
+      setImmediate(() => {
+        if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+      });
+    });
+}
+
+const newExecId = (): string => `exec-${randomBytes(8).toString('hex')}`;
+
+function ended(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve(code ?? (signal === 'SIGKILL' ? 137 : 143)));
+  });
+}
+
+/** Passes stderr on and remembers its beginning, where `ctr` says why a process could not be started. */
+class ErrorReader {
+  readonly output = new PassThrough();
+  #head = '';
+
+  constructor(source: Readable | null, pass: boolean) {
+    source?.on('data', (chunk: Buffer) => {
+      if (this.#head.length < 1024) this.#head += chunk.toString('utf8');
+    });
+    if (pass && source) source.pipe(this.output);
+    else source?.resume();
+  }
+
+  exitCode(code: number): number {
+    if (code !== 1 || !this.#head.startsWith('ctr: ')) return code;
+    if (/executable file not found|no such file or directory/.test(this.#head)) return NOT_FOUND;
+    return /permission denied/.test(this.#head) ? NOT_EXECUTABLE : code;
+  }
+}
