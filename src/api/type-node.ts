@@ -23,6 +23,8 @@ export interface TypeNode {
   readonly mergeKey?: string | undefined;
   /** Strategic merge patch: `merge`, `replace`, `retainKeys`. */
   readonly patchStrategy?: readonly string[] | undefined;
+  /** Unknown fields are kept and are no mistake (x-kubernetes-preserve-unknown-fields). */
+  readonly preservesUnknownFields?: boolean | undefined;
   /** Default of the field this type stands for, where the schema has one. */
   readonly default?: unknown;
 }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { factsType } from '../facts-types.fake.ts';
+import { definitionSchema } from '../schema/built-in.ts';
 import { applyStrategicMergePatch } from './strategic-merge-patch.ts';
 
-const deployment = factsType('io.k8s.api.apps.v1.Deployment');
-const pod = factsType('io.k8s.api.core.v1.Pod');
+const deployment = definitionSchema('io.k8s.api.apps.v1.Deployment');
+const pod = definitionSchema('io.k8s.api.core.v1.Pod');
 const withContainers = (...containers: object[]): Record<string, unknown> => ({ spec: { containers } });
 const patchPod = (document: Record<string, unknown>, patch: unknown): unknown =>
   applyStrategicMergePatch(document, patch, pod);
