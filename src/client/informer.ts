@@ -2,28 +2,36 @@ import type { KubeObject, Resource } from '../api/resource.ts';
 
 /** Gives one shared informer per resource and options; all stop when the factory does. */
 export interface InformerFactory {
-  for<T extends KubeObject>(resource: Resource<T>, options?: InformerOptions): Informer<T>;
-  /** Starts those asked for so far and later; resolves when every one asked for so far has synced. */
+  for<T extends KubeObject>(resource: Resource<T>, options?: InformerOptions<T>): Informer<T>;
+  /** Starts those asked for so far and later; resolves when every one asked for so far has synced, or on `stop`. */
   start(): Promise<void>;
   stop(): Promise<void>;
 }
 
-export interface InformerOptions {
+export interface InformerOptions<T extends KubeObject = KubeObject> {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /**
+   * Keeps only what its readers need; must not change its argument. Informers are shared by identity of this
+   * function, so give a constant one. Without it `metadata.managedFields` is dropped and the rest kept.
+   */
+  readonly transform?: (object: T) => T;
 }
 
 /** List, then watch, then relist on 410, for ever, with back-off: a local copy and its changes (client-go Reflector). */
 export interface Informer<T extends KubeObject> {
   readonly store: Store<T>;
   readonly hasSynced: boolean;
+  /** Resolves with the first complete list; rejects when the informer stops before it had one. */
   synced(): Promise<void>;
   /**
    * Present objects arrive as adds first. `old` is what the store held. Handlers must not throw, must not block
    * and must not change objects. Returns a function that removes the handler.
    */
   onChange(handler: ChangeHandler<T>): () => void;
+  /** Ends this informer alone; asking the factory again gives a new one. For resources that are no longer served. */
+  stop(): Promise<void>;
 }
 
 export interface ChangeHandler<T> {
@@ -37,6 +45,10 @@ export interface Store<T extends KubeObject> {
   list(namespace?: string): readonly T[];
   /** Objects whose controller or any owner has this uid. */
   ownedBy(uid: string): readonly T[];
+  /** Objects of a namespace that have no controlling owner. */
+  uncontrolled(namespace: string): readonly T[];
+  /** Every change up to this revision is in the store; empty before the first list. */
+  readonly resourceVersion: string;
   readonly size: number;
 }
 
