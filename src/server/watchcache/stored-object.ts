@@ -1,0 +1,53 @@
+import type { KubeObject } from '../../api/resource.ts';
+
+const METADATA = Buffer.from('"metadata":{');
+const CLOSING_BRACE = 0x7d;
+
+/**
+ * The bytes the datastore keeps of an object: its JSON, `apiVersion`, `kind` and `metadata` first, without
+ * `metadata.resourceVersion`, which is the entry's revision and is spliced in on every read.
+ */
+export function encodeForStorage(object: KubeObject): Buffer {
+  const { apiVersion, kind, metadata, ...rest } = object;
+  return Buffer.from(
+    JSON.stringify({ apiVersion, kind, metadata: { ...metadata, resourceVersion: undefined }, ...rest }),
+  );
+}
+
+/**
+ * Where `resourceVersion` goes: right after the brace that opens the object's own `metadata`. Before it stand only
+ * `apiVersion` and `kind`; inside a JSON string the searched bytes cannot occur, since its quotes are escaped.
+ * Throws for bytes that `encodeForStorage` did not make.
+ */
+export function revisionOffset(stored: Uint8Array): number {
+  const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
+  const at = bytes.indexOf(METADATA);
+  if (at < 0) throw new TypeError('a stored object has no metadata');
+  return at + METADATA.length;
+}
+
+/** The text to splice in at `offset`. */
+export function revisionText(stored: Uint8Array, offset: number, revision: number): string {
+  return stored[offset] === CLOSING_BRACE
+    ? `"resourceVersion":"${revision}"`
+    : `"resourceVersion":"${revision}",`;
+}
+
+/** The object's JSON as clients see it, in a buffer of its own. */
+export function withRevision(stored: Uint8Array, offset: number, revision: number): Buffer {
+  const text = revisionText(stored, offset, revision);
+  const json = Buffer.allocUnsafe(stored.length + text.length);
+  return spliceInto(json, 0, { stored, offset, text });
+}
+
+/** Writes the spliced object into `target` at `at`. */
+export function spliceInto(
+  target: Buffer,
+  at: number,
+  { stored, offset, text }: { stored: Uint8Array; offset: number; text: string },
+): Buffer {
+  target.set(stored.subarray(0, offset), at);
+  target.write(text, at + offset, 'latin1');
+  target.set(stored.subarray(offset), at + offset + text.length);
+  return target;
+}

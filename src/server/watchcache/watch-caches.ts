@@ -1,0 +1,135 @@
+import type { KubeObject, Resource } from '../../api/resource.ts';
+import type { Change, Datastore } from '../../datastore/port.ts';
+import { type Clock, systemClock } from '../../lib/clock.ts';
+import { LIMITS } from '../../lib/limits.ts';
+import { Interner } from './interner.ts';
+import type { WatchCache } from './port.ts';
+import { Slabs } from './slabs.ts';
+import { ResourceCache } from './watch-cache.ts';
+
+/** The watch caches of a server: one subscription to the datastore feeds them all. */
+export interface WatchCaches {
+  /** Newest revision of the whole store that every cache reflects. */
+  readonly revision: number;
+  /** Reads the resource in pages and follows it from there. Resolves when the cache is complete. */
+  open<T extends KubeObject>(options: CacheOptions<T>): Promise<WatchCache>;
+  /** Closes every cache. */
+  close(): void;
+}
+
+export interface CacheOptions<T extends KubeObject = KubeObject> {
+  readonly resource: Pick<Resource<T>, 'namespaced'>;
+  /** `/registry/<group or core>/<resource>/`. */
+  readonly prefix: string;
+  readonly selectableFields?: Readonly<Record<string, (object: T) => string>> | undefined;
+}
+
+export function createWatchCaches(options: { datastore: Datastore; clock?: Clock }): WatchCaches {
+  const { datastore, clock = systemClock } = options;
+  return new Hub(datastore, clock);
+}
+
+/** A single cache with a subscription of its own; closing it ends that too. */
+export async function createWatchCache<T extends KubeObject>(
+  options: CacheOptions<T> & { datastore: Datastore; clock?: Clock },
+): Promise<WatchCache> {
+  const caches = createWatchCaches(options);
+  try {
+    const cache = await caches.open(options);
+    const close = cache.close.bind(cache);
+    cache.close = () => {
+      close();
+      caches.close();
+    };
+    return cache;
+  } catch (error) {
+    caches.close();
+    throw error;
+  }
+}
+
+interface Feed {
+  readonly cache: ResourceCache;
+  /** Changes that came while the cache was filling; `undefined` once it is complete. */
+  waiting: Change[] | undefined;
+}
+
+class Hub implements WatchCaches {
+  revision: number;
+  readonly #datastore: Datastore;
+  readonly #clock: Clock;
+  readonly #interner = new Interner(LIMITS.watch.interned);
+  readonly #feeds = new Map<string, Feed>();
+  readonly #unsubscribe: () => void;
+
+  constructor(datastore: Datastore, clock: Clock) {
+    this.#datastore = datastore;
+    this.#clock = clock;
+    this.revision = datastore.revision;
+    this.#unsubscribe = datastore.subscribe((changes) => this.#dispatch(changes));
+  }
+
+  async open<T extends KubeObject>(options: CacheOptions<T>): Promise<WatchCache> {
+    const { prefix } = options;
+    if (this.#feeds.has(prefix)) throw new Error(`${prefix} has a watch cache already`);
+    const factory = {
+      prefix,
+      namespaced: options.resource.namespaced,
+      selectableFields: options.selectableFields ?? {},
+      slabs: new Slabs(LIMITS.watch.slabBytes),
+      interner: this.#interner,
+    };
+    const cache = new ResourceCache({
+      factory,
+      limits: LIMITS.watch,
+      currentRevision: () => this.revision,
+      nowMs: () => this.#clock.monotonicMs(),
+      onClose: () => this.#feeds.delete(prefix),
+    });
+    const feed: Feed = { cache, waiting: [] };
+    this.#feeds.set(prefix, feed);
+    try {
+      await this.#fill(feed, prefix);
+      return cache;
+    } catch (error) {
+      cache.close();
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#unsubscribe();
+    for (const { cache } of [...this.#feeds.values()]) cache.close();
+  }
+
+  async #fill(feed: Feed, prefix: string): Promise<void> {
+    const limit = LIMITS.watch.loadPage;
+    let start = prefix;
+    for (;;) {
+      const page = await this.#datastore.list({ prefix, start, limit });
+      for (const entry of page.entries) feed.cache.load(entry);
+      const last = page.entries.at(-1);
+      if (!page.more || !last) break;
+      start = `${last.key}\0`;
+    }
+    feed.cache.complete(feed.waiting ?? []);
+    feed.waiting = undefined;
+  }
+
+  #dispatch(changes: readonly Change[]): void {
+    for (const change of changes) {
+      this.revision = change.revision;
+      const feed = this.#feeds.get(folderOf(change.key));
+      if (!feed) continue;
+      if (feed.waiting) feed.waiting.push(change);
+      else feed.cache.apply(change);
+    }
+  }
+}
+
+/** `/registry/<group>/<resource>/` of a storage key. */
+function folderOf(key: string): string {
+  const group = key.indexOf('/', 1);
+  const resource = key.indexOf('/', group + 1);
+  return key.slice(0, key.indexOf('/', resource + 1) + 1);
+}
