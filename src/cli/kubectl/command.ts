@@ -45,7 +45,7 @@ export const kubectlCommand: Command = {
         `unknown command ${JSON.stringify(name)} for kedge kubectl${near === undefined ? '' : `; did you mean ${near}?`}`,
       );
     }
-    const connection = connect(args.get('kubeconfig'));
+    const connection = await connect(args.get('kubeconfig'));
     try {
       return await subcommand.run(createSession(connection, args));
     } catch (error) {

@@ -1,11 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import { join } from 'node:path';
 import WebSocket from 'ws';
-import { parse } from 'yaml';
 import { ApiError, apiError } from '../../api/status.ts';
 import type { Status } from '../../api/types.gen.ts';
+import { loadKubeconfig } from '../../client/kubeconfig.ts';
+import { errorText } from '../../lib/log.ts';
 import { Failure } from '../failure.ts';
 
 /** Raw requests to the API server, for output the typed Client does not carry: tables, streams, any resource. */
@@ -24,46 +25,19 @@ export interface RequestInput {
   readonly accept?: string;
 }
 
-interface Kubeconfig {
-  'current-context'?: string;
-  contexts?: { name: string; context: { cluster: string; user: string; namespace?: string } }[];
-  clusters?: {
-    name: string;
-    cluster: { server: string; 'certificate-authority-data'?: string; 'certificate-authority'?: string };
-  }[];
-  users?: {
-    name: string;
-    user: {
-      'client-certificate-data'?: string;
-      'client-certificate'?: string;
-      'client-key-data'?: string;
-      'client-key'?: string;
-      token?: string;
-    };
-  }[];
-}
-
 const DEFAULT_KUBECONFIG = '/etc/kedge/kedge.yaml';
 
 /** Opens the kubeconfig named, or that of `KUBECONFIG`, or Kedge's own, or `~/.kube/config`. */
-export function connect(named: string | undefined): Connection {
-  const path = kubeconfigPath(named);
-  const config = readKubeconfig(path);
-  const context =
-    config.contexts?.find(({ name }) => name === config['current-context'])?.context ??
-    config.contexts?.[0]?.context;
-  const cluster = config.clusters?.find(({ name }) => name === context?.cluster)?.cluster;
-  const user = config.users?.find(({ name }) => name === context?.user)?.user;
-  if (cluster === undefined) throw new Failure(`${path} names no cluster`);
-  const server = new URL(cluster.server);
-  const tls = {
-    ca: material(cluster['certificate-authority-data'], cluster['certificate-authority']),
-    cert: material(user?.['client-certificate-data'], user?.['client-certificate']),
-    key: material(user?.['client-key-data'], user?.['client-key']),
-  };
-  const headers: Record<string, string> =
-    user?.token === undefined ? {} : { authorization: `Bearer ${user.token}` };
-  const agent = new Agent({ keepAlive: true, ...withoutUndefined(tls) });
+export async function connect(named: string | undefined): Promise<Connection> {
+  const { connection, namespace } = await loadKubeconfig(kubeconfigPath(named)).catch((cause: unknown) => {
+    throw new Failure(errorText(cause), 1, { cause });
+  });
+  const server = new URL(connection.server);
+  const { ca, cert, key, token } = connection;
+  const tls = withoutUndefined({ ca, cert, key, servername: connection.serverName });
+  const bearer = typeof token === 'function' ? await token() : token;
+  const headers: Record<string, string> = bearer === undefined ? {} : { authorization: `Bearer ${bearer}` };
+  const agent = new Agent({ keepAlive: true, ...tls });
   const open = (method: string, path: string, input: RequestInput = {}): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
       const options: RequestOptions = {
@@ -81,7 +55,7 @@ export function connect(named: string | undefined): Connection {
       const outgoing = httpsRequest(options, resolve);
       outgoing.once('error', (cause) =>
         reject(
-          new Failure(`cannot reach ${cluster.server}: ${cause.message}; is kedge server running?`, 1, {
+          new Failure(`cannot reach ${server.origin}: ${cause.message}; is kedge server running?`, 1, {
             cause,
           }),
         ),
@@ -89,7 +63,7 @@ export function connect(named: string | undefined): Connection {
       outgoing.end(input.body);
     });
   return {
-    namespace: context?.namespace ?? 'default',
+    namespace,
     async json<T>(method: string, requestPath: string, input?: RequestInput) {
       const response = await open(method, requestPath, input);
       const text = await readAll(response);
@@ -102,10 +76,7 @@ export function connect(named: string | undefined): Connection {
       return response;
     },
     websocket: (requestPath, protocols) =>
-      new WebSocket(`wss://${server.host}${requestPath}`, [...protocols], {
-        ...withoutUndefined(tls),
-        headers,
-      }),
+      new WebSocket(`wss://${server.host}${requestPath}`, [...protocols], { ...tls, headers }),
     close: () => agent.destroy(),
   };
 }
@@ -120,25 +91,6 @@ function kubeconfigPath(named: string | undefined): string {
       `no kubeconfig: neither KUBECONFIG nor ${DEFAULT_KUBECONFIG} exists; start kedge server first`,
     );
   return found;
-}
-
-function readKubeconfig(path: string): Kubeconfig {
-  try {
-    const parsed: unknown = parse(readFileSync(path, 'utf8'));
-    if (parsed === null || typeof parsed !== 'object') throw new Error('it is empty');
-    return parsed as Kubeconfig;
-  } catch (cause) {
-    throw new Failure(
-      `cannot read kubeconfig ${path}: ${cause instanceof Error ? cause.message.split('\n')[0] : cause}`,
-      1,
-      { cause },
-    );
-  }
-}
-
-function material(data: string | undefined, file: string | undefined): Buffer | undefined {
-  if (data !== undefined) return Buffer.from(data, 'base64');
-  return file === undefined ? undefined : readFileSync(file);
 }
 
 function withoutUndefined<T extends object>(value: T): { [K in keyof T]?: NonNullable<T[K]> } {
