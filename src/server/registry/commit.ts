@@ -2,18 +2,13 @@ import type { KubeObject } from '../../api/resource.ts';
 import { apiError } from '../../api/status.ts';
 import type { CommitResult } from '../../datastore/port.ts';
 import { LIMITS } from '../../lib/limits.ts';
+import { encodeForStorage as encode } from '../watchcache/stored-object.ts';
 import type { ServedResource } from './served-resource.ts';
 import { storageKey } from './storage-key.ts';
 
-/**
- * Stored bytes: JSON, type first, without `resourceVersion`, which is the datastore's revision.
- * Throws 413 when the object is too large to store.
- */
+/** The bytes to store, see `encode`. Throws 413 when the object is too large. */
 export function encodeForStorage(object: KubeObject): Buffer {
-  const { apiVersion, kind, metadata, ...rest } = object;
-  const bytes = Buffer.from(
-    JSON.stringify({ apiVersion, kind, metadata: { ...metadata, resourceVersion: undefined }, ...rest }),
-  );
+  const bytes = encode(object);
   if (bytes.length > LIMITS.object.encodedBytes) {
     throw apiError(
       'RequestEntityTooLarge',
