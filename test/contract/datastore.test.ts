@@ -1,0 +1,206 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createMemoryDatastore } from '../../src/datastore/memory.ts';
+import { CompactedError, type Datastore, StorageError } from '../../src/datastore/port.ts';
+import { openSqliteDatastore, type SqliteDatastore } from '../../src/datastore/sqlite/datastore.ts';
+import { FakeClock } from '../../src/lib/fake-clock.ts';
+import { LIMITS } from '../../src/lib/limits.ts';
+import { type Logger, silentLogger } from '../../src/lib/log.ts';
+import { describeDatastore } from './datastore.ts';
+
+describeDatastore('memory', async () => {
+  const datastore = createMemoryDatastore();
+  return { datastore, dispose: () => datastore.close() };
+});
+
+describeDatastore('sqlite', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'kedge-datastore-'));
+  const open = (): Promise<Datastore> =>
+    openSqliteDatastore({ path: join(folder, 'state.db'), log: silentLogger, clock: new FakeClock() });
+  let datastore = await open();
+  return {
+    datastore,
+    async reopen() {
+      await datastore.close();
+      datastore = await open();
+      return datastore;
+    },
+    async dispose() {
+      await datastore.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+});
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+describe('the sqlite datastore on its files', () => {
+  let folder: string;
+  let path: string;
+  let open: SqliteDatastore[];
+  let clock: FakeClock;
+  let errors: string[];
+  const log: Logger = { ...silentLogger, error: (message) => errors.push(message) };
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'kedge-datastore-'));
+    path = join(folder, 'state.db');
+    open = [];
+    errors = [];
+    clock = new FakeClock();
+  });
+  afterEach(async () => {
+    for (const store of open) await store.close().catch(() => {});
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function start(options: { maxBytes?: number } = {}): Promise<SqliteDatastore> {
+    const store = await openSqliteDatastore({ path, log, clock, ...options });
+    open.push(store);
+    return store;
+  }
+  async function put(store: Datastore, key: string, value: string): Promise<number> {
+    const result = await store.commit([{ key, value: bytes(value) }]);
+    return result.ok ? result.revision : 0;
+  }
+
+  it('loses nothing acknowledged and reuses no revision through kill -9', { timeout: 60_000 }, async () => {
+    const acknowledged = new Map<string, number>();
+    let newest = 0;
+    for (let round = 0; round < 3; round++) {
+      for (const [key, revision] of await writeUntilKilled(path, round)) {
+        newest = Math.max(newest, revision);
+        if (key.startsWith('/registry/core/pods/')) acknowledged.set(key, revision);
+      }
+      const store = await start();
+      const { entries } = await store.list({ prefix: '/registry/core/pods/' });
+      const stored = new Map(entries.map((entry) => [entry.key, entry.revision]));
+      for (const [key, revision] of acknowledged)
+        expect(stored.get(key) ?? 0).toBeGreaterThanOrEqual(revision);
+      expect(await put(store, '/registry/core/other/x', 'x')).toBeGreaterThan(newest);
+      // Durable history can be resumed, volatile history is known to be incomplete.
+      const changes = await store.changes({ prefix: '/registry/core/pods/', afterRevision: 1 });
+      expect(new Set(changes.map((change) => change.key))).toEqual(new Set(stored.keys()));
+      await expect(
+        store.changes({ prefix: '/registry/coordination.k8s.io/leases/', afterRevision: newest - 1 }),
+      ).rejects.toThrow(CompactedError);
+      await store.close();
+    }
+    expect(acknowledged.size).toBeGreaterThan(50);
+  });
+
+  it('gives the data to one process at a time and names who has it', async () => {
+    const store = await start();
+    await expect(start()).rejects.toThrow(`in use by another kedge process (pid ${process.pid})`);
+    await put(store, '/a', '1');
+    await store.close();
+    expect((await (await start()).get('/a'))?.value).toEqual(bytes('1'));
+  });
+
+  it('keeps volatile writes over a clean stop', async () => {
+    const store = await start();
+    const key = '/registry/coordination.k8s.io/leases/kube-system/x';
+    await store.commit([{ key, value: bytes('old') }], 'volatile');
+    await store.commit([{ key, value: bytes('new') }], 'volatile');
+    const { revision } = store;
+    await store.close();
+    const again = await start();
+    expect(again.revision).toBe(revision);
+    expect(await again.get(key)).toMatchObject({ value: bytes('new'), revision });
+  });
+
+  it('stores volatile writes after the long interval', async () => {
+    const store = await start();
+    const key = '/registry/coordination.k8s.io/leases/kube-system/x';
+    await store.commit([{ key, value: bytes('1') }], 'volatile');
+    const before = clock.timers;
+    await clock.advance(LIMITS.datastore.volatileFlushMs);
+    expect(clock.timers).toBe(before - 1);
+    expect(await store.count(key)).toBe(1);
+  });
+
+  it('restores the newest good snapshot when the file is damaged', async () => {
+    const store = await start();
+    await put(store, '/a', 'kept');
+    const first = await store.snapshot();
+    await clock.advance(1000);
+    await put(store, '/b', 'kept too');
+    const second = await store.snapshot();
+    await clock.advance(1000);
+    await put(store, '/c', 'lost');
+    const third = await store.snapshot();
+    const { revision } = store;
+    await store.close();
+    await writeFile(path, Buffer.alloc(20_000, 'damage'));
+    await writeFile(third, 'damage');
+    const restored = await start();
+    expect((await restored.list({ prefix: '/' })).entries.map((entry) => entry.key)).toEqual(['/a', '/b']);
+    expect(restored.revision).toBeGreaterThan(revision);
+    expect(errors).toEqual([expect.stringContaining(`restored the snapshot ${second}`)]);
+    expect(await readdir(folder)).toContainEqual(expect.stringMatching(/^state\.db\.damaged-/));
+    await expect(restored.changes({ prefix: '/', afterRevision: revision })).rejects.toThrow(CompactedError);
+    expect(first).not.toBe(second);
+  });
+
+  it('says what to do when the file is damaged and there is no snapshot', async () => {
+    await writeFile(path, Buffer.alloc(20_000, 'damage'));
+    await expect(start()).rejects.toThrow(/is damaged .* no snapshot .*Restore a backup/);
+  });
+
+  it('keeps a bounded number of snapshots', async () => {
+    const store = await start();
+    for (let count = 0; count < LIMITS.datastore.snapshots + 2; count++) {
+      await store.snapshot();
+      await clock.advance(1000);
+    }
+    expect(await readdir(join(folder, 'snapshots'))).toHaveLength(LIMITS.datastore.snapshots);
+  });
+
+  it('refuses writes while the disk is full, loses nothing, and goes on when there is room', async () => {
+    const store = await start({ maxBytes: 400_000 });
+    const written: string[] = [];
+    const fill = async (): Promise<void> => {
+      for (let count = 0; ; count++) {
+        const key = `/registry/core/secrets/default/${count}`;
+        await put(store, key, 'x'.repeat(10_000));
+        written.push(key);
+      }
+    };
+    const failure = await fill().catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(StorageError);
+    expect(failure).toMatchObject({ reason: 'full' });
+    expect(await store.count('/registry/core/secrets/')).toBe(written.length);
+    await store.commit([{ key: written[0] as string, value: undefined }]);
+    await store.compact(store.revision);
+    const revision = await put(store, '/registry/core/secrets/default/new', 'x'.repeat(9000));
+    expect(store.revision).toBe(revision);
+  });
+
+  it('uses the room of what was compacted again', async () => {
+    const store = await start({ maxBytes: 1_000_000 });
+    for (let count = 0; count < 300; count++) {
+      await put(store, '/registry/core/configmaps/default/x', 'x'.repeat(20_000));
+      if (count % 20 === 0) await store.compact(store.revision);
+    }
+    expect(await store.count('/')).toBe(1);
+  });
+});
+
+/** Runs a process that writes and reports what was acknowledged, and kills it in the middle. */
+async function writeUntilKilled(path: string, round: number): Promise<[string, number][]> {
+  const script = join(import.meta.dirname, '../fixtures/datastore-writer.ts');
+  const child = spawn(process.execPath, [script, path, String(round)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const acknowledged: [string, number][] = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    const [key = '', revision] = line.split(' ');
+    acknowledged.push([key, Number(revision)]);
+    if (acknowledged.length === 200) child.kill('SIGKILL');
+  }
+  return acknowledged;
+}
