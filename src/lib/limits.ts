@@ -91,13 +91,15 @@ export const LIMITS = {
     walBytes: 4 * 1024 * 1024,
     /** Rows examined in one step of a compaction, so that commits never wait long behind it. */
     sweepRows: 500,
-    /** Compaction keeps this many changes and this much time, whichever is more … */
-    keepChanges: 2000,
+    /** History kept for watchers and paged lists: this much time, but never more than so many changes. */
     keepMs: 300_000,
-    /** … and only runs once this many changes came since the last, to spare flash on a quiet cluster. */
+    keepChanges: 20_000,
+    /** Changes between two compactions, to spare flash on a quiet cluster. */
     compactEvery: 2000,
     snapshots: 3,
     snapshotEveryMs: 24 * 3_600_000,
+    /** After a start the first snapshot waits, so that it does not compete with pods starting. */
+    snapshotDelayMs: 600_000,
     /** Added to the newest revision of a restored snapshot: more than could have been used since it was taken. */
     restoreJump: 2 ** 32,
   },

@@ -35,8 +35,11 @@ export interface SqliteOptions {
 }
 
 export interface SqliteDatastore extends Datastore {
-  /** Writes a checked copy of the database, keeping a bounded number of them. Answers its path. */
-  snapshot(): Promise<string>;
+  /**
+   * Writes a checked copy of the database, keeping a bounded number of them. Answers its path, or that of one taken
+   * within `maxAgeMs`.
+   */
+  snapshot(options?: { readonly maxAgeMs?: number }): Promise<string>;
   /** Stores volatile writes now. */
   flush(): Promise<void>;
 }
@@ -174,9 +177,9 @@ class SqliteStore implements SqliteDatastore {
     return () => this.#listeners.delete(listener);
   }
 
-  async snapshot(): Promise<string> {
-    await this.flush();
-    return this.#link.request<'snapshot'>({ op: 'snapshot', nowMs: this.#clock.now() });
+  async snapshot({ maxAgeMs = 0 }: { maxAgeMs?: number } = {}): Promise<string> {
+    if (maxAgeMs === 0) await this.flush();
+    return this.#link.request<'snapshot'>({ op: 'snapshot', nowMs: this.#clock.now(), maxAgeMs });
   }
 
   async flush(): Promise<void> {

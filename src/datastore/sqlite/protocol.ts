@@ -125,8 +125,8 @@ export interface Operations {
   compact: { request: { op: 'compact'; revision: number }; response: null };
   /** Removes some of what a compaction left behind; says whether more is left. */
   sweep: { request: { op: 'sweep' }; response: boolean };
-  /** Writes a checked copy beside the database; answers its path. */
-  snapshot: { request: { op: 'snapshot'; nowMs: number }; response: string };
+  /** Writes a checked copy beside the database unless a young one is there; answers its path. */
+  snapshot: { request: { op: 'snapshot'; nowMs: number; maxAgeMs: number }; response: string };
   close: { request: { op: 'close'; revision: number }; response: null };
 }
 

@@ -1,5 +1,5 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { LIMITS } from '../../lib/limits.ts';
 import { syncFile, syncFolder } from './files.ts';
@@ -8,6 +8,10 @@ import type { WorkerData } from './protocol.ts';
 import { readState, writeState } from './state.ts';
 
 const NAME = /^\d{8}T\d{6}\.\d{3}Z\.db$/;
+
+function nameAt(epochMs: number): string {
+  return `${new Date(epochMs).toISOString().replaceAll(/[-:]/g, '')}.db`;
+}
 
 export function snapshotFolder(path: string): string {
   return join(dirname(path), 'snapshots');
@@ -28,11 +32,17 @@ export function listSnapshots(path: string): string[] {
  * Writes a checked copy of the database and removes the oldest beyond the bound. Commits go on meanwhile. Under its
  * final name a snapshot is always whole. Answers its path.
  */
-export async function takeSnapshot(db: Database.Database, data: WorkerData, nowMs: number): Promise<string> {
+export async function takeSnapshot(
+  db: Database.Database,
+  data: WorkerData,
+  { nowMs, maxAgeMs }: { nowMs: number; maxAgeMs: number },
+): Promise<string> {
+  const newest = listSnapshots(data.path)[0];
+  if (newest !== undefined && basename(newest) > nameAt(nowMs - maxAgeMs)) return newest;
   const folder = snapshotFolder(data.path);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const partial = join(folder, 'partial');
-  const path = join(folder, `${new Date(nowMs).toISOString().replaceAll(/[-:]/g, '')}.db`);
+  const path = join(folder, nameAt(nowMs));
   rmSync(partial, { force: true });
   try {
     await db.backup(partial);

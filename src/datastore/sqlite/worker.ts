@@ -29,7 +29,7 @@ function main(port: NonNullable<typeof parentPort>, data: WorkerData): void {
   port.postMessage({ opened: database.opened } satisfies Reply);
   port.on('message', ({ id, request }: Envelope) => {
     if (request.op === 'snapshot') {
-      takeSnapshot(database.db, data, request.nowMs).then(
+      takeSnapshot(database.db, data, request).then(
         (response) => port.postMessage({ id, response } satisfies Reply),
         (error: unknown) => port.postMessage({ id, error: toWire(error) } satisfies Reply),
       );
