@@ -1,0 +1,289 @@
+/**
+ * Fits decoded JSON to a schema the way upstream's decoder fits it to a Go struct: unknown fields are dropped and
+ * reported, `null` means absence, wrong types end the request, quantities, times and zero values take the form
+ * in which they are stored.
+ */
+import { LIMITS } from '../../lib/limits.ts';
+import { type JsonObject, setOwn } from '../json-value.ts';
+import { canonicalQuantity, QuantityError } from '../quantity.ts';
+import type { ScalarKind, SchemaNode } from '../schema/node.ts';
+import { canonicalMicroTime, canonicalTime } from './time-text.ts';
+
+/** A value of the wrong type; the message is that of Go's decoder. */
+export class TypeMismatchError extends Error {
+  override readonly name = 'TypeMismatchError';
+}
+
+export interface Conformed {
+  readonly value: unknown;
+  /** Paths of fields the schema does not know, at most {@link LIMITS.api.strictErrors}. They are gone from `value`. */
+  readonly unknownFields: readonly string[];
+}
+
+/**
+ * Fits `value`, which it may change and reuse, to `schema`. Throws {@link TypeMismatchError} for the first value of
+ * a wrong type.
+ */
+export function conform(value: unknown, schema: SchemaNode): Conformed {
+  const conformer = new Conformer(schema);
+  const result = conformer.fit(value, schema);
+  return { value: result, unknownFields: [...conformer.unknown] };
+}
+
+const GONE = Symbol('gone');
+
+class Conformer {
+  readonly unknown = new Set<string>();
+  /** Go names the innermost struct and the fields from the root, without indexes. */
+  readonly #fields: string[] = [];
+  #struct: string;
+  readonly #root: string;
+  /** Path with indexes and map keys, for strict errors. */
+  #path = '';
+
+  constructor(schema: SchemaNode) {
+    this.#root = schema.typeName;
+    this.#struct = structName(schema);
+  }
+
+  fit(value: unknown, node: SchemaNode): unknown {
+    switch (node.shape) {
+      case 'object':
+        return this.#object(value, node);
+      case 'map':
+        return this.#map(value, node);
+      case 'list':
+        return this.#list(value, node);
+      default:
+        return this.#scalar(value, node);
+    }
+  }
+
+  #mismatch(what: string, type: string): TypeMismatchError {
+    const where =
+      this.#fields.length === 0
+        ? `Go value of type ${type === '' ? this.#root : type}`
+        : `Go struct field ${this.#struct}.${this.#fields.join('.')} of type ${type}`;
+    return new TypeMismatchError(`json: cannot unmarshal ${what} into ${where}`);
+  }
+
+  #object(value: unknown, node: SchemaNode): unknown {
+    if (!isPlainObject(value)) throw this.#mismatch(jsonKind(value), node.typeName);
+    const [struct, path] = [this.#struct, this.#path];
+    let hasGone = false;
+    for (const key of Object.keys(value)) {
+      const field = node.field(key);
+      const before = value[key];
+      if (field === undefined) {
+        if (node.preservesUnknownFields === true) {
+          value[key] = this.#free(before);
+          continue;
+        }
+        if (this.unknown.size < LIMITS.api.strictErrors)
+          this.unknown.add(path === '' ? key : `${path}.${key}`);
+        value[key] = GONE;
+        hasGone = true;
+        continue;
+      }
+      if (before === null && field.isNullable !== true) {
+        value[key] = GONE;
+        hasGone = true;
+        continue;
+      }
+      this.#struct = structName(node);
+      this.#fields.push(key);
+      this.#path = path === '' ? key : `${path}.${key}`;
+      const after = before === null ? null : this.fit(before, field);
+      this.#fields.pop();
+      if (field.omitsZero === true && isZero(after)) {
+        value[key] = GONE;
+        hasGone = true;
+      } else if (after !== before) value[key] = after;
+    }
+    this.#struct = struct;
+    this.#path = path;
+    return hasGone ? without(value) : value;
+  }
+
+  #map(value: unknown, node: SchemaNode): unknown {
+    if (!isPlainObject(value)) throw this.#mismatch(jsonKind(value), node.typeName);
+    const element = node.element;
+    if (element === undefined) return value;
+    const path = this.#path;
+    for (const key of Object.keys(value)) {
+      const before = value[key];
+      this.#path = path === '' ? key : `${path}.${key}`;
+      const after = before === null ? zeroOf(element) : this.fit(before, element);
+      if (after !== before) value[key] = after;
+    }
+    this.#path = path;
+    return value;
+  }
+
+  #list(value: unknown, node: SchemaNode): unknown {
+    if (!Array.isArray(value)) throw this.#mismatch(jsonKind(value), node.typeName);
+    const element = node.element;
+    if (element === undefined) return value;
+    const path = this.#path;
+    for (let index = 0; index < value.length; index++) {
+      const before: unknown = value[index];
+      this.#path = `${path}[${index}]`;
+      const after = before === null ? zeroOf(element) : this.fit(before, element);
+      if (after !== before) value[index] = after;
+    }
+    this.#path = path;
+    return value;
+  }
+
+  #scalar(value: unknown, node: SchemaNode): unknown {
+    switch (node.scalar) {
+      case 'string':
+        if (typeof value !== 'string') throw this.#mismatch(jsonKind(value), node.typeName);
+        return value;
+      case 'boolean':
+        if (typeof value !== 'boolean') throw this.#mismatch(jsonKind(value), node.typeName);
+        return value;
+      case 'int32':
+      case 'int64':
+        return this.#integer(value, node.scalar);
+      case 'double':
+        if (typeof value === 'bigint') return Number(value);
+        if (typeof value !== 'number') throw this.#mismatch(jsonKind(value), node.typeName);
+        return value;
+      case 'bytes':
+        return this.#base64(value, node);
+      case 'quantity':
+        return quantity(value);
+      case 'time':
+      case 'microTime':
+        if (typeof value !== 'string') {
+          throw new TypeMismatchError(
+            `json: cannot unmarshal ${jsonKind(value)} into Go value of type string`,
+          );
+        }
+        return timeText(value, node.scalar);
+      case 'intOrString':
+        return intOrString(value);
+      default:
+        return this.#free(value);
+    }
+  }
+
+  #integer(value: unknown, kind: 'int32' | 'int64'): number {
+    if (typeof value === 'bigint') {
+      if (kind === 'int32' || BigInt.asIntN(64, value) !== value)
+        throw this.#mismatch(`number ${value}`, kind);
+      throw inexact(value);
+    }
+    if (typeof value !== 'number') throw this.#mismatch(jsonKind(value), kind);
+    const fits = kind === 'int32' ? (value | 0) === value : Number.isSafeInteger(value);
+    if (!fits) throw this.#mismatch(`number ${value}`, kind);
+    return value === 0 ? 0 : value;
+  }
+
+  #base64(value: unknown, node: SchemaNode): string {
+    if (typeof value !== 'string') throw this.#mismatch(jsonKind(value), node.typeName);
+    const text = value.replace(/[\r\n]/g, '');
+    const good = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text);
+    if (good) return text;
+    const at = /^(?:[A-Za-z0-9+/]{4})*[A-Za-z0-9+/]{0,3}/.exec(text)?.[0].length ?? 0;
+    throw new TypeMismatchError(`illegal base64 data at input byte ${Math.min(at, text.length)}`);
+  }
+
+  /** Anything goes, except a number that would not come back as it was sent. */
+  #free(value: unknown): unknown {
+    if (typeof value === 'bigint') throw inexact(value);
+    if (Array.isArray(value)) for (const item of value) this.#free(item);
+    else if (isPlainObject(value)) for (const key of Object.keys(value)) this.#free(value[key]);
+    return value;
+  }
+}
+
+function inexact(value: bigint): TypeMismatchError {
+  return new TypeMismatchError(
+    `number ${value} cannot be kept exactly; integers beyond 2^53 are not supported`,
+  );
+}
+
+/** `Container` of `v1.Container`: errors name the struct without its package. */
+function structName(node: SchemaNode): string {
+  return node.typeName.slice(node.typeName.lastIndexOf('.') + 1);
+}
+
+function isPlainObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function jsonKind(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'bigint') return 'number';
+  if (typeof value === 'boolean') return 'bool';
+  return value === null ? 'null' : typeof value;
+}
+
+function without(object: JsonObject): JsonObject {
+  const kept: JsonObject = {};
+  for (const key of Object.keys(object)) if (object[key] !== GONE) setOwn(kept, key, object[key]);
+  return kept;
+}
+
+export function isZero(value: unknown): boolean {
+  if (value === false || value === 0 || value === '') return true;
+  if (Array.isArray(value)) return value.length === 0;
+  return isPlainObject(value) && Object.keys(value).length === 0;
+}
+
+const ZEROS: Readonly<Partial<Record<ScalarKind, unknown>>> = {
+  string: '',
+  boolean: false,
+  int32: 0,
+  int64: 0,
+  double: 0,
+  bytes: '',
+  quantity: '0',
+  intOrString: 0,
+};
+
+/** What `null` in a list or map stands for. */
+function zeroOf(node: SchemaNode): unknown {
+  if (node.isNullable === true) return null;
+  if (node.shape === 'object' || node.shape === 'map') return {};
+  if (node.shape === 'list') return [];
+  return ZEROS[node.scalar ?? 'json'] ?? null;
+}
+
+function quantity(value: unknown): string {
+  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'bigint') {
+    throw new TypeMismatchError(new QuantityError(quantityProblem()).message);
+  }
+  try {
+    return canonicalQuantity(typeof value === 'bigint' ? String(value) : value);
+  } catch (error) {
+    if (error instanceof QuantityError) throw new TypeMismatchError(error.message);
+    throw error;
+  }
+}
+
+function quantityProblem(): string {
+  try {
+    return canonicalQuantity('');
+  } catch (error) {
+    return error instanceof Error ? error.message : '';
+  }
+}
+
+function timeText(value: string, kind: 'time' | 'microTime'): string {
+  const time = kind === 'time' ? canonicalTime(value) : canonicalMicroTime(value);
+  if (time !== undefined) return time;
+  const layout = kind === 'time' ? '2006-01-02T15:04:05Z07:00' : '2006-01-02T15:04:05.000000Z07:00';
+  throw new TypeMismatchError(
+    `parsing time ${JSON.stringify(value)} as "${layout}": cannot parse ${JSON.stringify(value)} as "2006"`,
+  );
+}
+
+function intOrString(value: unknown): number | string {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' && (value | 0) === value) return value;
+  const what = typeof value === 'number' ? `number ${value}` : jsonKind(value);
+  throw new TypeMismatchError(`json: cannot unmarshal ${what} into Go value of type int32`);
+}

@@ -1,0 +1,247 @@
+/** From the bytes of a request to an object of the expected kind, with upstream's warnings and errors. */
+import type { JsonObject } from '../json-value.ts';
+import { apiVersionOf, type KubeObject } from '../resource.ts';
+import { kindSchema } from '../schema/built-in.ts';
+import type { SchemaNode } from '../schema/node.ts';
+import { type ApiError, apiError, badRequest } from '../status.ts';
+import { JsonSyntaxError } from './careful-json.ts';
+import { conform, TypeMismatchError } from './conform.ts';
+import { parseJson } from './json-text.ts';
+import { decodeMessage, openEnvelope } from './protobuf.ts';
+import { ProtobufError } from './protobuf-reader.ts';
+import { parseYaml, YamlSyntaxError } from './yaml-text.ts';
+
+/** What to do about unknown and duplicate fields (`?fieldValidation=`); upstream's default is `Warn`. */
+export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
+
+export interface Kind {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+}
+
+export interface DecodeOptions {
+  readonly bytes: Uint8Array;
+  /** The `Content-Type` header; empty means JSON. */
+  readonly contentType: string;
+  /** What the route takes. A body without `kind` and `apiVersion` is taken to be that. */
+  readonly expected: Kind;
+  /** The built-in kind's by default. Pass the structural schema of a custom resource. */
+  readonly schema?: SchemaNode | undefined;
+  readonly fieldValidation?: FieldValidation | undefined;
+  /** Other versions of the same kind that the body may be written in, such as v1beta1 of an Eviction. */
+  readonly alsoAccepted?: readonly Kind[] | undefined;
+}
+
+export interface Decoded {
+  /** Has `kind` and `apiVersion` as the body gave them, or as expected. */
+  readonly object: KubeObject;
+  /** For `Warning:` headers: unknown and duplicate fields. */
+  readonly warnings: readonly string[];
+}
+
+export const JSON_TYPE = 'application/json';
+export const YAML_TYPE = 'application/yaml';
+export const PROTOBUF_TYPE = 'application/vnd.kubernetes.protobuf';
+const BODY_TYPES = [JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE];
+
+/**
+ * Decodes a request body. Throws `ApiError`: 415 for a content type nobody speaks, else 400 in upstream's words. Values
+ * are typed, quantities and times canonical, unknown fields gone; nothing is defaulted yet.
+ */
+export function decodeBody(options: DecodeOptions): Decoded {
+  const { bytes, expected, fieldValidation = 'Warn' } = options;
+  const parsed = parseBody(bytes, mediaType(options.contentType), expected);
+  const actual = actualKind(parsed.value, bytes, expected);
+  checkKind(actual, options);
+  try {
+    const schema = options.schema ?? schemaFor(actual);
+    const { object, strictErrors } = conformObject(parsed.value ?? {}, schema);
+    const problems = fieldValidation === 'Ignore' ? [] : [...parsed.strictErrors, ...strictErrors];
+    if (problems.length > 0 && fieldValidation === 'Strict') {
+      throw cannotBeHandled(actual, expected, `strict decoding error: ${problems.join(', ')}`);
+    }
+    object['apiVersion'] = apiVersionOf(actual);
+    object['kind'] = actual.kind;
+    // Code behind this relies on metadata being there.
+    if (schema.field('metadata') !== undefined) object['metadata'] ??= {};
+    return { object: object as unknown as KubeObject, warnings: problems };
+  } catch (error) {
+    if (error instanceof TypeMismatchError) throw cannotBeHandled(actual, expected, error.message);
+    throw error;
+  }
+}
+
+/**
+ * Fits plain JSON, such as the result of a patch, to a schema; the value may be changed and reused. Strict errors
+ * (`unknown field "spec.foo"`) are for the caller to word. Throws {@link TypeMismatchError}.
+ */
+export function conformObject(
+  value: unknown,
+  schema: SchemaNode,
+): { readonly object: JsonObject; readonly strictErrors: readonly string[] } {
+  const { value: object, unknownFields } = conform(value, schema);
+  return {
+    object: object as JsonObject,
+    strictErrors: unknownFields.map((path) => `unknown field ${JSON.stringify(path)}`),
+  };
+}
+
+/** The media type of a `Content-Type` header without parameters; JSON where there is none. */
+export function mediaType(contentType: string): string {
+  return contentType.split(';', 1)[0]?.trim().toLowerCase() || JSON_TYPE;
+}
+
+interface ParsedBody {
+  readonly value: unknown;
+  /** Duplicate fields. */
+  readonly strictErrors: readonly string[];
+}
+
+function parseBody(bytes: Uint8Array, type: string, expected: Kind): ParsedBody {
+  try {
+    switch (type) {
+      case JSON_TYPE:
+        return parseJsonBody(bytes);
+      case YAML_TYPE:
+      case 'application/x-yaml':
+      case 'text/yaml':
+        return parseYamlOrJson(bytes);
+      case PROTOBUF_TYPE:
+        return parseProtobufBody(bytes, expected);
+      default:
+        throw apiError(
+          'UnsupportedMediaType',
+          `the body of the request was in an unknown format - accepted media types include: ${BODY_TYPES.join(', ')}`,
+        );
+    }
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) {
+      throw unrecognized(bytes, expected, `couldn't get version/kind; json parse error: ${error.message}`);
+    }
+    if (error instanceof YamlSyntaxError) {
+      throw unrecognized(bytes, expected, `error converting YAML to JSON: ${error.message}`);
+    }
+    if (error instanceof ProtobufError) throw unrecognized(bytes, expected, error.message);
+    throw error;
+  }
+}
+
+function parseJsonBody(bytes: Uint8Array): ParsedBody {
+  const { value, duplicates } = parseJson(bytes);
+  return { value, strictErrors: duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`) };
+}
+
+/** Most YAML on the wire is JSON: kubectl sends server-side apply so. That saves the slow parser. */
+export function parseYamlOrJson(bytes: Uint8Array): ParsedBody {
+  if (bytes[0] === 0x7b) {
+    try {
+      return parseJsonBody(bytes);
+    } catch (error) {
+      if (!(error instanceof JsonSyntaxError)) throw error;
+    }
+  }
+  const { value, duplicates } = parseYaml(bytes);
+  const errors = duplicates.map((line) => `  ${line}`).join('\n');
+  return { value, strictErrors: errors === '' ? [] : [`yaml: unmarshal errors:\n${errors}`] };
+}
+
+function parseProtobufBody(bytes: Uint8Array, expected: Kind): ParsedBody {
+  const envelope = openEnvelope(bytes);
+  const written = envelope.kind === '' ? expected : parseKind(envelope.apiVersion, envelope.kind);
+  const definition = (written === undefined ? undefined : kindSchema(written))?.definition;
+  const object = definition === undefined ? undefined : decodeMessage(envelope.raw, definition);
+  if (object === undefined) {
+    throw badRequest(
+      `${envelope.kind} in version ${JSON.stringify(envelope.apiVersion)} cannot be handled as a ${expected.kind}: object *unstructured.Unstructured cannot be decoded from protobuf; send JSON`,
+    );
+  }
+  if (envelope.kind !== '') {
+    object['apiVersion'] = envelope.apiVersion;
+    object['kind'] = envelope.kind;
+  }
+  return { value: object, strictErrors: [] };
+}
+
+/** The kind the body says it is; what it does not say is as expected. */
+function actualKind(value: unknown, bytes: Uint8Array, expected: Kind): Kind {
+  const refuse = (why: string): ApiError =>
+    unrecognized(bytes, expected, `couldn't get version/kind; json parse error: ${why}`);
+  if (value !== null && (typeof value !== 'object' || Array.isArray(value))) {
+    const what = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+    throw refuse(
+      `json: cannot unmarshal ${what} into Go value of type struct { APIVersion string; Kind string }`,
+    );
+  }
+  const { apiVersion = '', kind = '' } = (value ?? {}) as { apiVersion?: unknown; kind?: unknown };
+  for (const [name, field] of [
+    ['apiVersion', apiVersion],
+    ['kind', kind],
+  ] as const) {
+    if (typeof field !== 'string' && field !== null) {
+      const what = typeof field === 'object' ? (Array.isArray(field) ? 'array' : 'object') : typeof field;
+      throw refuse(`json: cannot unmarshal ${what} into Go struct field .${name} of type string`);
+    }
+  }
+  const version = typeof apiVersion === 'string' ? apiVersion : '';
+  const name = typeof kind === 'string' && kind !== '' ? kind : expected.kind;
+  if (version === '') return { ...expected, kind: name };
+  const parsed = parseKind(version, name);
+  if (parsed === undefined) throw unrecognized(bytes, expected, `unexpected GroupVersion string: ${version}`);
+  return parsed;
+}
+
+function parseKind(apiVersion: string, kind: string): Kind | undefined {
+  const parts = apiVersion.split('/');
+  if (parts.length > 2) return undefined;
+  const version = parts.at(-1) ?? '';
+  return { group: parts.length === 2 ? (parts[0] ?? '') : '', version, kind };
+}
+
+const isSame = (a: Kind, b: Kind): boolean =>
+  a.kind === b.kind && a.group === b.group && a.version === b.version;
+
+function checkKind(actual: Kind, { expected, alsoAccepted = [], schema }: DecodeOptions): void {
+  if (isSame(actual, expected) || alsoAccepted.some((kind) => isSame(actual, kind))) return;
+  // Every group may say DeleteOptions in its own version.
+  if (expected.kind === 'DeleteOptions' && actual.kind === 'DeleteOptions') return;
+  const isOtherVersion = actual.kind === expected.kind && actual.group === expected.group;
+  if (isOtherVersion && (schema !== undefined || kindSchema(actual) !== undefined)) {
+    throw badRequest(
+      `the API version in the data (${apiVersionOf(actual)}) does not match the expected API version (${apiVersionOf(expected)})`,
+    );
+  }
+  const why =
+    kindSchema(actual) === undefined
+      ? `no kind ${JSON.stringify(actual.kind)} is registered for version ${JSON.stringify(apiVersionOf(actual))} in scheme "kedge"`
+      : `converting (${actual.version}.${actual.kind}) to (${expected.version}.${expected.kind}): unknown conversion`;
+  throw cannotBeHandled(actual, expected, why);
+}
+
+function schemaFor(kind: Kind): SchemaNode {
+  const schema = kindSchema(kind);
+  if (schema === undefined) throw new Error(`no schema for ${apiVersionOf(kind)} ${kind.kind}`);
+  return schema;
+}
+
+function cannotBeHandled(actual: Kind, expected: Kind, why: string): ApiError {
+  return badRequest(
+    `${actual.kind} in version ${JSON.stringify(actual.version)} cannot be handled as a ${expected.kind}: ${why}`,
+  );
+}
+
+function unrecognized(bytes: Uint8Array, expected: Kind, why: string): ApiError {
+  return badRequest(
+    `the object provided is unrecognized (must be of type ${expected.kind}): ${why} (${summary(bytes)})`,
+  );
+}
+
+const SUMMARY_BYTES = 30;
+
+/** The start of a body, to recognize it by. */
+function summary(bytes: Uint8Array): string {
+  if (bytes.length === 0) return '<empty>';
+  const start = Buffer.from(bytes.subarray(0, SUMMARY_BYTES));
+  const text = bytes[0] === 0x7b ? start.toString('utf8') : start.toString('hex');
+  return bytes.length > SUMMARY_BYTES ? `${text} ...` : text;
+}
