@@ -1,0 +1,96 @@
+import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import {
+  bitString,
+  context,
+  identifierText,
+  integer,
+  objectIdentifier,
+  parseDer,
+  sequence,
+  setOf,
+} from './der.ts';
+import { fromPem, privateKey, publicKeyDer, toPem } from './key.ts';
+import {
+  type AlternativeNames,
+  decodeAlternativeNames,
+  decodeSubject,
+  encodeAlternativeNames,
+  encodeSubject,
+  SUBJECT_ALT_NAME,
+  type Subject,
+} from './names.ts';
+
+const EXTENSION_REQUEST = '1.2.840.113549.1.9.14';
+const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2';
+const SIGNATURES: Readonly<Record<string, string>> = {
+  [ECDSA_WITH_SHA256]: 'sha256',
+  '1.2.840.10045.4.3.3': 'sha384',
+  '1.2.840.113549.1.1.11': 'sha256',
+  '1.2.840.113549.1.1.12': 'sha384',
+  '1.2.840.113549.1.1.13': 'sha512',
+};
+
+export interface CertificateRequest {
+  readonly subject: Required<Subject>;
+  readonly publicKey: KeyObject;
+  readonly names: AlternativeNames;
+}
+
+/** A PKCS #10 signing request (RFC 2986) as PEM. */
+export function createCertificateRequest(options: {
+  readonly subject: Subject;
+  readonly keyPem: string;
+  readonly names?: AlternativeNames;
+}): string {
+  const key = privateKey(options.keyPem);
+  const names = options.names ? encodeAlternativeNames(options.names) : undefined;
+  const attributes = names
+    ? sequence(objectIdentifier(EXTENSION_REQUEST), setOf(sequence(names)))
+    : Buffer.alloc(0);
+  const body = sequence(
+    integer(Buffer.from([0])),
+    encodeSubject(options.subject),
+    publicKeyDer(key),
+    context(0, attributes, true),
+  );
+  return toPem(
+    'CERTIFICATE REQUEST',
+    sequence(body, sequence(objectIdentifier(ECDSA_WITH_SHA256)), bitString(sign('sha256', body, key))),
+  );
+}
+
+/** Reads a request and checks that its sender holds the key. Throws an `Error` that says what is wrong with it. */
+export function parseCertificateRequest(pem: string): CertificateRequest {
+  const [request] = parseDer(fromPem('(?:NEW )?CERTIFICATE REQUEST', pem));
+  const [body, algorithm, signature] = request ? parseDer(request.content) : [];
+  if (!body || !algorithm || !signature) throw new Error('malformed certificate request');
+  const [version, subject, spki, attributes] = parseDer(body.content);
+  if (!version || !subject || !spki) throw new Error('malformed certificate request');
+  const publicKey = createPublicKey({ key: spki.raw, format: 'der', type: 'spki' });
+  const [algorithmId] = parseDer(algorithm.content);
+  const hash = algorithmId ? SIGNATURES[identifierText(algorithmId.content)] : undefined;
+  const isEd25519 = publicKey.asymmetricKeyType === 'ed25519';
+  if (hash === undefined && !isEd25519) throw new Error('signature algorithm is not supported');
+  if (!verify(isEd25519 ? null : hash, body.raw, publicKey, signature.content.subarray(1)))
+    throw new Error('signature does not match the key');
+  return {
+    subject: decodeSubject(subject.content),
+    publicKey,
+    names: attributes ? requestedNames(attributes.content) : { dnsNames: [], ips: [] },
+  };
+}
+
+function requestedNames(attributes: Buffer): AlternativeNames {
+  for (const attribute of parseDer(attributes)) {
+    const [type, values] = parseDer(attribute.content);
+    if (!type || !values || identifierText(type.content) !== EXTENSION_REQUEST) continue;
+    const [list] = parseDer(values.content);
+    for (const extension of list ? parseDer(list.content) : []) {
+      const parts = parseDer(extension.content);
+      const value = parts.at(-1);
+      if (parts[0] && value && identifierText(parts[0].content) === SUBJECT_ALT_NAME)
+        return decodeAlternativeNames(value.content);
+    }
+  }
+  return { dnsNames: [], ips: [] };
+}
