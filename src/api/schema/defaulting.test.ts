@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import { kindSchema } from './built-in.ts';
+import { applyDefaults } from './defaulting.ts';
+import type { SchemaNode } from './node.ts';
+import { validateSchema } from './validation.ts';
+
+function schemaOf(group: string, kind: string): SchemaNode {
+  const schema = kindSchema({ group, version: 'v1', kind });
+  if (schema === undefined) throw new Error(`no ${kind}`);
+  return schema;
+}
+const pod = schemaOf('', 'Pod');
+
+describe('applyDefaults', () => {
+  it('fills where the parent is present and nothing else', () => {
+    const object = {
+      spec: {
+        containers: [{ name: 'a', ports: [{ containerPort: 1 }, { containerPort: 2, protocol: 'UDP' }] }],
+        imagePullSecrets: [{}],
+        volumes: [{ name: 'v', iscsi: { lun: 0 } }],
+      },
+    };
+    applyDefaults(object, pod);
+    expect(object).toEqual({
+      spec: {
+        containers: [
+          {
+            name: 'a',
+            ports: [
+              { containerPort: 1, protocol: 'TCP' },
+              { containerPort: 2, protocol: 'UDP' },
+            ],
+          },
+        ],
+        imagePullSecrets: [{}],
+        volumes: [{ name: 'v', iscsi: { lun: 0, iscsiInterface: 'default' } }],
+      },
+    });
+  });
+
+  it('settles after one pass', () => {
+    const object = { spec: { template: { spec: { containers: [{ ports: [{}] }] } } } };
+    applyDefaults(object, schemaOf('', 'ReplicationController'));
+    const once = structuredClone(object);
+    applyDefaults(object, schemaOf('', 'ReplicationController'));
+    expect(object).toEqual(once);
+    expect(object.spec).toHaveProperty('replicas', 1);
+  });
+});
+
+describe('validateSchema', () => {
+  it('reports values outside a closed enum, with their path', () => {
+    const errors = validateSchema(
+      {
+        spec: {
+          restartPolicy: 'Sometimes',
+          containers: [{ imagePullPolicy: 'Never', ports: [{ protocol: 'tcp' }] }],
+          readinessGates: [{ conditionType: 'example.com/ready' }],
+        },
+        status: { phase: 'Dreaming' },
+      },
+      pod,
+    );
+    expect(errors).toEqual([
+      {
+        field: 'spec.restartPolicy',
+        reason: 'FieldValueNotSupported',
+        message: 'Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"',
+      },
+      {
+        field: 'spec.containers[0].ports[0].protocol',
+        reason: 'FieldValueNotSupported',
+        message: 'Unsupported value: "tcp": supported values: "SCTP", "TCP", "UDP"',
+      },
+    ]);
+  });
+
+  it('reports absent required fields when asked', () => {
+    const object = { spec: { containers: [{}] } };
+    expect(validateSchema(object, pod)).toEqual([]);
+    expect(validateSchema(object, pod, { checkRequired: true }).map(({ field }) => field)).toEqual([
+      'spec.containers[0].name',
+    ]);
+  });
+
+  it('stops complaining after a hundred', () => {
+    const ports = Array.from({ length: 1000 }, () => ({ protocol: 'x' }));
+    expect(validateSchema({ spec: { containers: [{ ports }] } }, pod)).toHaveLength(100);
+  });
+});
