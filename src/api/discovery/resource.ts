@@ -1,0 +1,68 @@
+/** What discovery says of one resource; the server derives it from its definitions and from CRDs. */
+export interface DiscoveredResource {
+  readonly group: string;
+  readonly version: string;
+  /** Lower-case plural. */
+  readonly resource: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  /** Lower-case kind by default. */
+  readonly singular?: string | undefined;
+  readonly shortNames?: readonly string[] | undefined;
+  readonly categories?: readonly string[] | undefined;
+  readonly verbs: readonly string[];
+  readonly subresources?: readonly DiscoveredSubresource[] | undefined;
+}
+
+export interface DiscoveredSubresource {
+  readonly name: string;
+  /** The resource's own kind by default; Scale, Eviction, TokenRequest … say theirs. */
+  readonly kind?: { readonly group: string; readonly version: string; readonly kind: string } | undefined;
+  readonly verbs: readonly string[];
+}
+
+/** Resources of one group, by version in the order clients should prefer. */
+export interface DiscoveredGroup {
+  readonly group: string;
+  readonly versions: readonly {
+    readonly version: string;
+    readonly resources: readonly DiscoveredResource[];
+  }[];
+}
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Groups in alphabetical order (core first), versions newest and most stable first, resources by name. */
+export function groupResources(resources: readonly DiscoveredResource[]): DiscoveredGroup[] {
+  const byGroup = Map.groupBy(resources, ({ group }) => group);
+  return [...byGroup]
+    .sort(([a], [b]) => compareText(a, b))
+    .map(([group, members]) => ({
+      group,
+      versions: [...Map.groupBy(members, ({ version }) => version)]
+        .sort(([a], [b]) => compareVersions(a, b))
+        .map(([version, list]) => ({
+          version,
+          resources: list.toSorted((a, b) => compareText(a.resource, b.resource)),
+        })),
+    }));
+}
+
+/** Kubernetes' order of versions: v2, v1, v2beta1, v1beta2, v1alpha1, then anything else by name. */
+export function compareVersions(a: string, b: string): number {
+  const [left, right] = [rank(a), rank(b)];
+  if (left === undefined || right === undefined) {
+    if (left === undefined && right === undefined) return compareText(a, b);
+    return left === undefined ? 1 : -1;
+  }
+  return right.stability - left.stability || right.major - left.major || right.minor - left.minor;
+}
+
+function rank(version: string): { stability: number; major: number; minor: number } | undefined {
+  const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(version);
+  if (match === null) return undefined;
+  const stability = match[2] === undefined ? 2 : match[2] === 'beta' ? 1 : 0;
+  return { stability, major: Number(match[1]), minor: Number(match[3] ?? 0) };
+}
+
+export const sortedVerbs = (verbs: readonly string[]): string[] => verbs.toSorted(compareText);
