@@ -103,6 +103,12 @@ export const LIMITS = {
     /** Added to the newest revision of a restored snapshot: more than could have been used since it was taken. */
     restoreJump: 2 ** 32,
   },
+  controllers: {
+    /** Pods created or deleted for one owner in one go. */
+    burstPods: 500,
+    namespaceRetryBaseMs: 1000,
+    namespaceRetryMaxMs: 30_000,
+  },
   informer: {
     /** Objects read by one LIST request. */
     pageObjects: 500,
@@ -132,6 +138,27 @@ export const LIMITS = {
     watchLineBytes: 16 * 1024 * 1024,
     conflictAttempts: 5,
     conflictBaseMs: 10,
+  },
+  network: {
+    /** Changes of Services within this are applied as one. */
+    coalesceMs: 50,
+    retry: { baseMs: 500, maxMs: 60_000 },
+    /** `conntrack` runs after one change. */
+    staleFlows: 32,
+  },
+  dns: {
+    /** Questions waiting for an upstream at once; more are refused. */
+    inflight: 256,
+    /** One try; the next server follows. */
+    upstreamTimeoutMs: 2000,
+    upstreamTries: 3,
+    cacheEntries: 512,
+    cacheMaxTtlSeconds: 30,
+    /** EDNS: the largest answer over UDP (DNS flag day 2020). */
+    udpBytes: 1232,
+    tcpConnections: 64,
+    tcpIdleMs: 10_000,
+    cnameDepth: 8,
   },
   runtime: {
     /** One image, on a slow line and a slow card. */

@@ -29,6 +29,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   /** The same objects in other API versions; storage keeps `resource`'s. */
   readonly otherVersions?: readonly ResourceVersionOf<T>[];
   readonly columns: readonly Column<T>[];
+  /** A delete answers with the object's last state (Pods, Services, …) instead of a Status. */
+  readonly returnsDeleted?: boolean;
   /** Field selectors beyond `metadata.name` and `metadata.namespace`. Kept beside the object in the watch cache. */
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
   /** Rules for `metadata.name`; DNS subdomain by default. Returns what is wrong with it, in upstream's words. */
@@ -87,6 +89,17 @@ export interface Strategy<T extends KubeObject> {
   readonly gracePeriodSeconds?: (object: T, requested: number | undefined) => number;
   /** Called before an object is deleted or marked for deletion; may change it (Namespace phase) or throw. */
   readonly prepareDelete?: (object: T, context: StrategyContext) => void | Promise<void>;
+  /** Names that keep a deleted object from going besides `metadata.finalizers` (Namespaces' `spec.finalizers`). */
+  readonly finalizers?: (object: T) => readonly string[];
+  /** True: a new object may bring its `status` along (Nodes register with theirs). */
+  readonly keepsStatusOnCreate?: boolean;
+  /** More of the object than spec that moves `metadata.generation` when it changes (Deployments: annotations). */
+  readonly generationIncludes?: (object: T) => unknown;
+  /**
+   * After an update: `stored` tells whether it happened. Frees what the update gave up, or what its
+   * `prepareUpdate` took in vain.
+   */
+  readonly afterUpdate?: (options: { object: T; old: T; stored: boolean; context: StrategyContext }) => void;
   /** Frees what `prepareCreate` allocated (cluster IPs, node ports), once the object is really gone. */
   readonly afterDelete?: (object: T, context: StrategyContext) => void;
 }
