@@ -69,7 +69,7 @@ async function storeNew(
   const { strategy } = definition;
   const context = strategyContext(served, request);
   fillSystemFields(object.metadata, engine.clock);
-  if (hasStatus(served)) delete (object as { status?: unknown }).status;
+  if (hasStatus(served) && !strategy?.keepsStatusOnCreate) delete (object as { status?: unknown }).status;
   if (hasGeneration(served, object)) object.metadata.generation = 1;
   object.apiVersion = apiVersionOf(definition.resource);
   object.kind = definition.resource.kind;

@@ -73,7 +73,8 @@ async function tryDelete(
     old,
     requested !== undefined && requested < 0 ? 1 : requested,
   );
-  const plan = planDelete({ object, options, graceSeconds, requested, nowMs });
+  const strategyFinalizers = definition.strategy?.finalizers?.(object) ?? [];
+  const plan = planDelete({ object, options, graceSeconds, requested, nowMs, strategyFinalizers });
   if (plan === 'pending') return { object: old, gone: false };
   if (request.dryRun) return { object, gone: plan === 'remove' };
   const result =
@@ -100,12 +101,15 @@ export function planDelete(input: {
   /** What the caller asked for. */
   requested: number | undefined;
   nowMs: number;
+  /** What keeps the object besides `metadata.finalizers`. */
+  strategyFinalizers?: readonly string[];
 }): 'mark' | 'remove' | 'pending' {
   const { object, options, nowMs } = input;
   const grace = graceOf(input);
   if (grace === 'pending') return 'pending';
   setGarbageCollectionFinalizers(object, options);
-  const pendingFinalizers = (object.metadata.finalizers?.length ?? 0) > 0;
+  const pendingFinalizers =
+    (object.metadata.finalizers?.length ?? 0) + (input.strategyFinalizers?.length ?? 0) > 0;
   if (grace > 0) return 'mark';
   if (!pendingFinalizers) return 'remove';
   markDeleted(object, 0, nowMs);

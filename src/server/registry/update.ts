@@ -79,6 +79,32 @@ async function tryUpdate(
   const submitted = await change.compute(view.read(old));
   const insists = checkVersion(served, submitted, old);
   const object = view.write(submitted, old);
+  let stored = false;
+  try {
+    const outcome = await storeUpdate(served, request, change, { object, old, revision, insists });
+    stored = outcome !== undefined && !request.dryRun;
+    return outcome;
+  } finally {
+    // Frees what the update gave up, or what `prepareUpdate` took in vain.
+    if (view.name === '') {
+      definition.strategy?.afterUpdate?.({ object, old, stored, context: strategyContext(served, request) });
+    }
+  }
+}
+
+async function storeUpdate(
+  served: ServedResource,
+  request: WriteRequest,
+  change: Change,
+  {
+    object,
+    old,
+    revision,
+    insists,
+  }: { object: KubeObject; old: KubeObject; revision: number; insists: boolean },
+): Promise<Written | undefined> {
+  const view = change.view ?? MAIN;
+  const { definition } = served;
   matchNamespace(object.metadata, definition.resource.namespaced, request.namespace);
   warnOfRepeatedOwners(object, request);
   await prepare(served, request, { object, old, view, managed: change.managed === true });
@@ -88,7 +114,8 @@ async function tryUpdate(
     object,
     oldObject: old,
   });
-  if (isLastFinalizerGone(object, old)) return deleteDuringUpdate(served, request, { object, old, revision });
+  if (isLastFinalizerGone(served, object, old))
+    return deleteDuringUpdate(served, request, { object, old, revision });
   if (isUnchanged(object, old)) return { object: old, created: false };
   if (request.dryRun) {
     encodeForStorage(object);
@@ -128,7 +155,7 @@ async function prepare(
   else if (view.name === '') await strategy?.prepareUpdate?.(object, old, strategyContext(served, request));
   applyDefaults(served, object);
   carrySystemFields(object.metadata, old.metadata);
-  if (hasGeneration(served, object) && !sameDesire(object, old))
+  if (hasGeneration(served, object) && !sameDesire(served, object, old))
     object.metadata.generation = (old.metadata.generation ?? 0) + 1;
   const errors = [
     ...validateMetadataUpdate(object.metadata, old.metadata),
@@ -183,7 +210,9 @@ function keepStatus(object: KubeObject, old: KubeObject): void {
 }
 
 /** Whether nothing but metadata and status differs. */
-function sameDesire(object: KubeObject, old: KubeObject): boolean {
+function sameDesire({ definition }: ServedResource, object: KubeObject, old: KubeObject): boolean {
+  const more = definition.strategy?.generationIncludes;
+  if (more && !equalJson(more(object), more(old))) return false;
   return equalJson({ ...object, metadata: null, status: null }, { ...old, metadata: null, status: null });
 }
 
@@ -198,7 +227,13 @@ function withoutTimes(object: KubeObject): object {
 }
 
 /** Upstream's ShouldDeleteDuringUpdate. */
-function isLastFinalizerGone({ metadata }: KubeObject, { metadata: old }: KubeObject): boolean {
+function isLastFinalizerGone(
+  { definition }: ServedResource,
+  object: KubeObject,
+  { metadata: old }: KubeObject,
+): boolean {
+  const { metadata } = object;
+  if ((definition.strategy?.finalizers?.(object).length ?? 0) > 0) return false;
   if ((metadata.finalizers?.length ?? 0) > 0 || !old.deletionTimestamp) return false;
   return (old.deletionGracePeriodSeconds ?? 0) === 0;
 }
