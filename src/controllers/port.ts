@@ -1,3 +1,4 @@
+import type { KubeObject, Resource } from '../api/resource.ts';
 import type { EventRecorder } from '../client/event-recorder.ts';
 import type { InformerFactory } from '../client/informer.ts';
 import type { Client } from '../client/port.ts';
@@ -19,4 +20,25 @@ export interface ControllerContext {
   readonly events: EventRecorder;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly cluster: ClusterFacts;
+}
+
+/** What only the server knows. */
+export interface ClusterFacts {
+  /** PEM of the authorities that pods verify the API server with; published as `kube-root-ca.crt`. */
+  readonly rootCA: string;
+  /**
+   * Every built-in resource that is stored, in its storage version; custom ones are found through their
+   * definitions. What is missing here is neither collected as garbage nor deleted with its namespace.
+   */
+  readonly resources: readonly Resource<KubeObject>[];
+  /** Signs the unbounded token of a `kubernetes.io/service-account-token` Secret. */
+  readonly signLegacyToken: (claims: LegacyTokenClaims) => Promise<string>;
+}
+
+export interface LegacyTokenClaims {
+  readonly namespace: string;
+  readonly serviceAccountName: string;
+  readonly serviceAccountUid: string;
+  readonly secretName: string;
 }

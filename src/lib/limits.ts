@@ -14,6 +14,8 @@ export const LIMITS = {
     requestTimeoutMs: 60_000,
     /** As upstream: smaller answers are not worth compressing. */
     gzipFromBytes: 128 * 1024,
+    /** HTTP/2 streams at once on one connection, as upstream. */
+    streamsPerConnection: 250,
     /** Lists are written in pieces of about this size. */
     listChunkBytes: 64 * 1024,
     /** How long a stopping server waits for requests under way. */
@@ -64,6 +66,8 @@ export const LIMITS = {
     loadPage: 500,
     /** Distinct strings and label sets remembered to be shared. */
     interned: 4096,
+    /** Events an in-process watcher may leave unread before it has to list again. */
+    lagEvents: 20_000,
     /** Undelivered bytes after which a slow watcher is dropped with 410. */
     lagBytes: 4 * 1024 * 1024,
     perServer: 2000,

@@ -1,0 +1,65 @@
+import type { KubeObject, Resource } from '../../api/resource.ts';
+import { apiVersionOf } from '../../api/resource.ts';
+import * as resources from '../../api/resources.gen.ts';
+import type { CustomResourceDefinition } from '../../api/types.gen.ts';
+import type { ControllerContext } from '../port.ts';
+
+/** What the API serves now: the built-in resources and those that definitions add while everything runs. */
+export interface ServedResources {
+  list(): readonly Resource<KubeObject>[];
+  /** By `apps/v1` and `Deployment`, as owner references name it; another served version of the group will do. */
+  find(apiVersion: string, kind: string): Resource<KubeObject> | undefined;
+  onChange(visit: (resource: Resource<KubeObject>, served: boolean) => void): () => void;
+  synced(): Promise<void>;
+}
+
+export function servedResources({ cluster, informers }: ControllerContext): ServedResources {
+  const definitions = informers.for(resources.customResourceDefinitions);
+  const custom = (): Resource<KubeObject>[] =>
+    definitions.store.list().flatMap((definition) => customResource(definition) ?? []);
+  const list = (): Resource<KubeObject>[] => [...cluster.resources, ...custom()];
+  return {
+    list,
+    find(apiVersion, kind) {
+      const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
+      const ofKind = list().filter((one) => one.kind === kind && one.group === group);
+      return ofKind.find((one) => apiVersionOf(one) === apiVersion) ?? ofKind[0];
+    },
+    onChange(visit) {
+      const tell = (definition: CustomResourceDefinition, old?: CustomResourceDefinition): void => {
+        const now = customResource(definition);
+        const was = old && customResource(old);
+        if (now && !was) visit(now, true);
+        else if (was && !now) visit(was, false);
+      };
+      return definitions.onChange({
+        add: (definition) => tell(definition),
+        update: tell,
+        delete(definition) {
+          const was = customResource(definition);
+          if (was) visit(was, false);
+        },
+      });
+    },
+    synced: () => definitions.synced(),
+  };
+}
+
+/** The resource a definition adds, in its storage version; undefined until it is established. */
+function customResource(definition: CustomResourceDefinition): Resource<KubeObject> | undefined {
+  const { spec, status } = definition;
+  const established = (status?.conditions ?? []).some(
+    ({ type, status: is }) => type === 'Established' && is === 'True',
+  );
+  const version =
+    spec?.versions.find(({ storage, served }) => storage && served) ??
+    spec?.versions.find(({ served }) => served);
+  if (!spec || !established || !version) return undefined;
+  return {
+    group: spec.group,
+    version: version.name,
+    resource: spec.names.plural,
+    kind: spec.names.kind,
+    namespaced: spec.scope === 'Namespaced',
+  };
+}
