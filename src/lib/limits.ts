@@ -223,6 +223,10 @@ export const LIMITS = {
     resolvConfBytes: 64 * 1024,
     environmentBytes: 1024 * 1024,
   },
+  authn: {
+    /** Tokens whose signature was checked and is remembered. */
+    verifiedTokens: 512,
+  },
   exec: {
     /** Output kept of a child process. */
     outputBytes: 4 * 1024 * 1024,
