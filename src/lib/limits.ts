@@ -39,6 +39,11 @@ export const LIMITS = {
     /** Values of one ConfigMap or Secret, as upstream's MaxSecretSize. */
     payloadBytes: 1024 * 1024,
   },
+  admission: {
+    /** How long a pod waits for the account that its new namespace is about to get. */
+    accountAttempts: 10,
+    accountRetryMs: 100,
+  },
   eviction: {
     /** As upstream's MaxDisruptedPodSize. */
     disruptedPods: 2000,

@@ -1,0 +1,54 @@
+import { namespaces } from '../../api/resources.gen.ts';
+import { apiError, forbidden, isNotFound, notFound } from '../../api/status.ts';
+import type { Namespace } from '../../api/types.gen.ts';
+import type { AdmissionAttributes, AdmissionPlugin } from './port.ts';
+
+/** Namespaces that a cluster cannot be without. */
+const IMMORTAL: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public']);
+const ACCESS_REVIEW = 'localsubjectaccessreviews';
+
+function isNamespace({ resource }: AdmissionAttributes): boolean {
+  return resource.group === '' && resource.resource === 'namespaces';
+}
+
+/**
+ * Nothing is written into a namespace that does not exist, nothing new into one that is being deleted, and the
+ * namespaces that a cluster needs stay.
+ */
+export function namespaceLifecycle(): AdmissionPlugin {
+  return {
+    name: 'NamespaceLifecycle',
+    handles: ({ operation }) => operation !== 'CONNECT',
+    async validate(attributes) {
+      const { operation, namespace, name, client } = attributes;
+      if (isNamespace(attributes)) {
+        if (operation === 'DELETE' && IMMORTAL.has(name)) {
+          throw forbidden(namespaces, name, 'this namespace may not be deleted');
+        }
+        return;
+      }
+      if (namespace === '' || operation === 'DELETE' || attributes.resource.resource === ACCESS_REVIEW)
+        return;
+      let found: Namespace;
+      try {
+        found = await client.get(namespaces, { name: namespace });
+      } catch (error) {
+        if (isNotFound(error)) throw notFound(namespaces, namespace);
+        throw error;
+      }
+      if (operation === 'CREATE' && found.status?.phase === 'Terminating') throw terminating(attributes);
+    },
+  };
+}
+
+function terminating({ resource, namespace, name, object }: AdmissionAttributes): Error {
+  const shown = name || (object?.metadata.generateName ?? '');
+  const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
+  const error = forbidden(resource, shown, why);
+  const cause = {
+    reason: 'NamespaceTerminating',
+    message: `namespace ${namespace} is being terminated`,
+    field: 'metadata.namespace',
+  };
+  return apiError('Forbidden', error.message, { details: { ...error.status.details, causes: [cause] } });
+}
