@@ -185,13 +185,15 @@ async function pastPage(
   const under = scope.namespace === undefined ? prefix : `${prefix}${scope.namespace}/`;
   const wanted = scope.limit ?? Number.POSITIVE_INFINITY;
   const items: ListedObject[] = [];
-  let start = at.start === '' ? under : `${prefix}${at.start}`;
+  // A token of another namespace's list must not reach outside this one.
+  let start = `${prefix}${at.start}`;
+  if (!start.startsWith(under)) start = under;
   try {
     for (;;) {
       const page = await engine.datastore.list({
         prefix: under,
         revision: at.revision,
-        start: Math.max(start, under),
+        start,
         ...(scope.limit === undefined ? {} : { limit: scope.limit }),
       });
       for (const [index, entry] of page.entries.entries()) {

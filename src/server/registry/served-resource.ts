@@ -1,4 +1,6 @@
+import type { FieldValidation } from '../../api/decode/decode-body.ts';
 import type { KubeObject, Resource } from '../../api/resource.ts';
+import type { SchemaNode } from '../../api/schema/node.ts';
 import type { FieldError } from '../../api/status.ts';
 import type { Client, Patch } from '../../client/port.ts';
 import type { Datastore } from '../../datastore/port.ts';
@@ -30,6 +32,7 @@ export interface Engine {
 
 /** What the engine asks of a kind's schema, built in or from a CustomResourceDefinition. */
 export interface ObjectSchema {
+  readonly type: SchemaNode;
   /**
    * Checks the types of decoded data and drops or refuses unknown fields as `validation` says. Throws 400 or 422.
    * `warnings` are texts for `Warning:` headers.
@@ -60,8 +63,6 @@ export interface ApplyOptions extends ManagerOptions {
   readonly config: KubeObject;
   readonly force: boolean;
 }
-
-export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
 
 /** What a write brings along besides its object. */
 export interface WriteRequest {

@@ -1,0 +1,273 @@
+import { randomInt } from 'node:crypto';
+import { apiVersionOf, type KubeObject, type Resource } from '../api/resource.ts';
+import * as resources from '../api/resources.gen.ts';
+import { kindSchema } from '../api/schema/built-in.ts';
+import type { Service } from '../api/types.gen.ts';
+import type { NodeConnector } from '../client/node-port.ts';
+import type { Client } from '../client/port.ts';
+import type { Datastore } from '../datastore/port.ts';
+import type { Clock } from '../lib/clock.ts';
+import { LIMITS } from '../lib/limits.ts';
+import type { Logger } from '../lib/log.ts';
+import type { AdmissionPlugin, AdmissionPluginFactory } from './admission/port.ts';
+import type { Authenticator } from './authn/port.ts';
+import type { Authorizer } from './authz/port.ts';
+import { bootstrap } from './bootstrap.ts';
+import { authorizeVerb } from './http/authorize.ts';
+import { DiscoveryPages } from './http/discovery-pages.ts';
+import type { HandlerContext } from './http/handler.ts';
+import type { HealthCheck } from './http/health.ts';
+import { Inflight } from './http/inflight.ts';
+import { type Listener, type ListenOptions, listen } from './http/listener.ts';
+import { Metrics } from './http/metrics.ts';
+import { createPages } from './http/pages.ts';
+import type { Page } from './http/path-pages.ts';
+import { Watches } from './http/watch-response.ts';
+import { createInProcessClient } from './in-process-client.ts';
+import { objectSchema } from './registry/built-in-schema.ts';
+import type { ResourceDefinition, Reviews, UserInfo } from './registry/definition.ts';
+import { EMPTY_CACHE } from './registry/empty-cache.ts';
+import { Registry } from './registry/registry.ts';
+import type { Engine, ObjectSchema, ServedResource } from './registry/served-resource.ts';
+import { keyPrefix } from './registry/storage-key.ts';
+import { createAllocators, rebuildAllocators } from './resources/core/service-allocators.ts';
+import { createStreams, type Streams } from './stream/streams.ts';
+import { createWatchCaches, type WatchCaches } from './watchcache/watch-caches.ts';
+
+/** What authentication, authorization and admission are made of: state of the cluster itself. */
+export interface SecurityContext {
+  /** Reads and writes as the server itself. */
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface Security {
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  readonly reviews: Reviews;
+  /** Must hold before the server is ready. */
+  readonly checks?: readonly HealthCheck[];
+  readonly close?: () => Promise<void>;
+}
+
+export interface ApiServerOptions {
+  readonly datastore: Datastore;
+  readonly definitions: readonly ResourceDefinition[];
+  readonly admission: readonly (AdmissionPlugin | AdmissionPluginFactory)[];
+  /** Called once every resource can be read and written, before the first request. */
+  readonly security: (context: SecurityContext) => Security | Promise<Security>;
+  readonly nodeConnector: NodeConnector;
+  /** IPv4, such as `10.43.0.0/16`. */
+  readonly serviceCidr: string;
+  /** Both inclusive; upstream's range by default. */
+  readonly nodePorts?: { readonly first: number; readonly last: number };
+  /** Where pods reach this server. */
+  readonly advertise: { readonly address: string; readonly port: number };
+  /** Objects that must exist besides what every cluster has, such as default roles. */
+  readonly bootstrapObjects?: readonly { readonly resource: Resource; readonly object: KubeObject }[];
+  /** Further paths, such as `/.well-known/openid-configuration`; a trailing slash takes all below. */
+  readonly pages?: ReadonlyMap<string, Page>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface ApiServer {
+  readonly registry: Registry;
+  /** A client in this process, with the rights of `user`. Writes carry `fieldManager` unless they name one. */
+  client(user: UserInfo, fieldManager?: string): Client;
+  listen(options: ListenOptions): Promise<Listener>;
+  /** Adds a part of `/readyz`. */
+  addReadyCheck(check: HealthCheck): void;
+  /** Ends watches cleanly, lets requests under way finish within a bound, then stops listening. The datastore stays open. */
+  close(): Promise<void>;
+}
+
+const SERVER_USER: UserInfo = { name: 'system:apiserver', groups: ['system:masters'] };
+const NODE_PORTS = { first: 30_000, last: 32_767 } as const;
+
+/** Opens every resource, creates what every cluster has, and is ready to listen. */
+export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const server = new KedgeApiServer(options);
+  try {
+    await server.start();
+    return server;
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
+class KedgeApiServer implements ApiServer {
+  readonly registry = new Registry();
+  readonly #options: ApiServerOptions;
+  readonly #caches: WatchCaches;
+  readonly #watches: Watches;
+  readonly #inflight = new Inflight(LIMITS.http);
+  readonly #readyChecks: HealthCheck[] = [];
+  readonly #stop = new AbortController();
+  readonly #listeners: Listener[] = [];
+  readonly #schemas = new Map<string, ObjectSchema | undefined>();
+  readonly #streams: Streams;
+  readonly #serverClient: Client;
+  #security: Security | undefined;
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options;
+    const { datastore, clock } = options;
+    this.#caches = createWatchCaches({ datastore, clock });
+    this.#watches = new Watches(clock);
+    this.#streams = createStreams({ connector: options.nodeConnector, log: options.log });
+    this.#serverClient = this.#clientOf(SERVER_USER, 'kedge', () => {});
+  }
+
+  async start(): Promise<void> {
+    const { definitions, serviceCidr, nodePorts = NODE_PORTS, clock, log } = this.#options;
+    const allocators = createAllocators({ serviceCidr, nodePorts, random: (below) => randomInt(below) });
+    const admission: AdmissionPlugin[] = [];
+    const reviews = (): Reviews => this.#security!.reviews;
+    const engine: Engine = {
+      datastore: this.#options.datastore,
+      clock,
+      admission,
+      client: this.#serverClient,
+      allocators,
+      get reviews() {
+        return reviews();
+      },
+    };
+    await Promise.all(definitions.map((definition) => this.#serve(definition, engine)));
+    const services = this.registry.find(resources.services)?.served.cache.list({}) ?? [];
+    const problems = rebuildAllocators(
+      allocators,
+      services.map((one) => one.object() as Service),
+    );
+    for (const problem of problems) log.warn('service address', { problem });
+    const context = { client: this.#serverClient, clock, log };
+    for (const plugin of this.#options.admission)
+      admission.push(typeof plugin === 'function' ? plugin(context) : plugin);
+    this.#security = await this.#options.security(context);
+    await bootstrap({
+      client: this.#serverClient,
+      serves: (resource) => this.registry.find(resource) !== undefined,
+      kubernetesIP: firstAddress(serviceCidr),
+      advertise: this.#options.advertise,
+      objects: this.#options.bootstrapObjects ?? [],
+    });
+  }
+
+  client(user: UserInfo, fieldManager = user.name): Client {
+    const { authorizer } = this.#security!;
+    return this.#clientOf(user, fieldManager, (who, verb, target) =>
+      authorizeVerb(authorizer, who, target, verb),
+    );
+  }
+
+  async listen(options: ListenOptions): Promise<Listener> {
+    const context = this.#handlerContext();
+    const listener = await listen(context, this.#streams.upgrade(context), options);
+    this.#listeners.push(listener);
+    return listener;
+  }
+
+  addReadyCheck(check: HealthCheck): void {
+    this.#readyChecks.push(check);
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    this.#watches.close();
+    await Promise.all(this.#listeners.map((listener) => listener.close(LIMITS.http.drainMs)));
+    await this.#security?.close?.();
+    this.#caches.close();
+  }
+
+  async #serve(definition: ResourceDefinition, engine: Engine): Promise<void> {
+    const { resource, otherVersions = [], virtual, selectableFields } = definition;
+    const prefix = keyPrefix(resource);
+    const cache = virtual ? EMPTY_CACHE : await this.#caches.open({ resource, prefix, selectableFields });
+    const schema = this.#schemaOf(resource);
+    const served: ServedResource = { definition, schema, cache, prefix, engine };
+    this.registry.add({ served, resource, schema });
+    for (const conversion of otherVersions) {
+      const other = conversion.resource;
+      this.registry.add({ served, resource: other, schema: this.#schemaOf(other), conversion });
+    }
+  }
+
+  #schemaOf(resource: Resource): ObjectSchema {
+    const schema = this.#findSchema(resource);
+    if (!schema) throw new Error(`no schema for ${apiVersionOf(resource)} ${resource.kind}`);
+    return schema;
+  }
+
+  #findSchema(kind: { group: string; version: string; kind: string }): ObjectSchema | undefined {
+    const key = `${kind.group}/${kind.version}/${kind.kind}`;
+    if (!this.#schemas.has(key)) {
+      const type = kindSchema(kind);
+      this.#schemas.set(key, type && objectSchema(kind, type));
+    }
+    return this.#schemas.get(key);
+  }
+
+  #clientOf(
+    user: UserInfo,
+    fieldManager: string,
+    authorize: Parameters<typeof createInProcessClient>[0]['authorize'],
+  ): Client {
+    return createInProcessClient({
+      registry: this.registry,
+      user,
+      fieldManager,
+      authorize,
+      schemas: (kind) => this.#findSchema(kind),
+      stopped: this.#stop.signal,
+    });
+  }
+
+  #handlerContext(): HandlerContext {
+    const { clock, log, advertise } = this.#options;
+    const { authenticator, authorizer } = this.#security!;
+    const metrics = new Metrics(clock);
+    const discovery = new DiscoveryPages(
+      () => this.registry.endpoints,
+      () => `${advertise.address}:${advertise.port}`,
+    );
+    const live = (): HealthCheck[] => [{ name: 'ping', check: () => {} }];
+    const ready = (): HealthCheck[] => [
+      ...live(),
+      { name: 'shutdown', check: () => this.#stop.signal.throwIfAborted() },
+      ...(this.#security?.checks ?? []),
+      ...this.#readyChecks,
+    ];
+    const pages = createPages({
+      discovery,
+      metrics,
+      inflight: this.#inflight,
+      watches: this.#watches,
+      live,
+      ready,
+      more: this.#options.pages ?? new Map(),
+    });
+    return {
+      registry: this.registry,
+      authenticator,
+      authorizer,
+      watches: this.#watches,
+      inflight: this.#inflight,
+      metrics,
+      pages,
+      streams: this.#streams,
+      schemas: (kind) => this.#findSchema(kind),
+      clock,
+      log,
+    };
+  }
+}
+
+/** `10.43.0.1` of `10.43.0.0/16`. */
+function firstAddress(cidr: string): string {
+  const parts = (cidr.split('/')[0] ?? '').split('.').map(Number);
+  parts[3] = (parts[3] ?? 0) + 1;
+  return parts.join('.');
+}

@@ -1,0 +1,61 @@
+import type { Http2ServerRequest } from 'node:http2';
+import type { TLSSocket } from 'node:tls';
+import { apiError } from '../../api/status.ts';
+import type { Authenticator } from '../authn/port.ts';
+import type { UserInfo } from '../registry/definition.ts';
+
+type Subject = { readonly commonName: string; readonly organizations: readonly string[] };
+
+/** Reading a certificate's subject costs; a connection has one for its whole life. */
+const subjects = new WeakMap<object, Subject | 'none'>();
+
+const ANONYMOUS: UserInfo = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
+
+/** Who sends the request. Without any credential that is nobody in particular; throws 401 for a bad one. */
+export async function authenticate(
+  authenticator: Authenticator,
+  request: Http2ServerRequest,
+): Promise<UserInfo> {
+  const token = bearerToken(request);
+  const certificate = subjectOf(request);
+  if (token === undefined && certificate === undefined) return ANONYMOUS;
+  const user = await authenticator.authenticate({
+    ...(certificate === undefined ? {} : { certificate }),
+    ...(token === undefined ? {} : { token }),
+  });
+  if (!user) throw apiError('Unauthorized', 'Unauthorized');
+  return user;
+}
+
+/** From the header, or from the WebSocket subprotocol that browsers can set. */
+function bearerToken(request: Http2ServerRequest): string | undefined {
+  const { authorization } = request.headers;
+  const found = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
+  if (found !== undefined) return found;
+  const protocols = request.headers['sec-websocket-protocol'];
+  const encoded = /base64url\.bearer\.authorization\.k8s\.io\.([\w-]+)/.exec(String(protocols ?? ''))?.[1];
+  return encoded === undefined ? undefined : Buffer.from(encoded, 'base64url').toString('utf8');
+}
+
+/** The subject of the connection's verified client certificate. */
+function subjectOf(request: Http2ServerRequest): Subject | undefined {
+  const socket = request.socket as TLSSocket;
+  // HTTP/2 shows a new proxy of the socket each time; the session stays the same.
+  const connection: object = request.stream?.session ?? socket;
+  let subject = subjects.get(connection);
+  if (subject === undefined) {
+    subject = readSubject(socket);
+    subjects.set(connection, subject);
+  }
+  return subject === 'none' ? undefined : subject;
+}
+
+function readSubject(socket: TLSSocket): Subject | 'none' {
+  if (!socket.authorized) return 'none';
+  const subject = socket.getPeerCertificate().subject as
+    | { CN?: string | string[]; O?: string | string[] }
+    | undefined;
+  const commonName = [subject?.CN ?? []].flat()[0];
+  if (commonName === undefined) return 'none';
+  return { commonName, organizations: [subject?.O ?? []].flat() };
+}

@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto';
+import { aggregatedContentType, aggregatedDiscovery } from '../../api/discovery/aggregated.ts';
+import { coreVersions, groupDocument, groupList, resourceList } from '../../api/discovery/legacy.ts';
+import {
+  type DiscoveredGroup,
+  type DiscoveredResource,
+  type DiscoveredSubresource,
+  groupResources,
+} from '../../api/discovery/resource.ts';
+import type { KubeObject } from '../../api/resource.ts';
+import type { ResourceDefinition, Subresource, Verb } from '../registry/definition.ts';
+import type { Endpoint } from '../registry/registry.ts';
+import { SCALE_KIND } from '../registry/view.ts';
+import { type Exchange, sendBytes, sendJson, sendText } from './exchange.ts';
+import { negotiate } from './negotiate.ts';
+import type { Page } from './path-pages.ts';
+
+const ALL_VERBS: readonly Verb[] = [
+  'create',
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'update',
+  'watch',
+];
+
+/** What discovery says of an endpoint. */
+export function discovered({ served, resource }: Endpoint): DiscoveredResource {
+  const { definition } = served;
+  return {
+    ...resource,
+    singular: definition.singular,
+    shortNames: definition.shortNames,
+    categories: definition.categories,
+    verbs: definition.verbs ?? ALL_VERBS,
+    subresources: definition.subresources?.map((one) => discoveredSubresource(definition, one)),
+  };
+}
+
+const STREAM_VERBS: Readonly<Record<string, readonly string[]>> = {
+  log: ['get'],
+  exec: ['create', 'get'],
+  attach: ['create', 'get'],
+  portforward: ['create', 'get'],
+};
+const STREAM_KINDS: Readonly<Record<string, string>> = {
+  exec: 'PodExecOptions',
+  attach: 'PodAttachOptions',
+  portforward: 'PodPortForwardOptions',
+};
+
+function discoveredSubresource(
+  { resource }: ResourceDefinition,
+  one: Subresource<KubeObject>,
+): DiscoveredSubresource {
+  if ('kind' in one) return { name: one.name, kind: one.kind, verbs: ['create'] };
+  if ('connect' in one) {
+    const kind = STREAM_KINDS[one.name];
+    return {
+      name: one.name,
+      verbs: STREAM_VERBS[one.name] ?? ['get'],
+      ...(kind === undefined ? {} : { kind: { ...resource, kind } }),
+    };
+  }
+  const verbs = ['get', 'patch', 'update'];
+  return one.name === 'scale' ? { name: one.name, kind: SCALE_KIND, verbs } : { name: one.name, verbs };
+}
+
+/** `/api`, `/apis` and everything below them that names no resource. */
+export class DiscoveryPages {
+  readonly #endpoints: () => readonly Endpoint[];
+  readonly #serverAddress: () => string;
+  #groups: readonly DiscoveredGroup[] | undefined;
+  readonly #etags = new Map<string, { etag: string; bytes: Buffer }>();
+
+  constructor(endpoints: () => readonly Endpoint[], serverAddress: () => string) {
+    this.#endpoints = endpoints;
+    this.#serverAddress = serverAddress;
+  }
+
+  /** To be called when what is served changes. */
+  changed(): void {
+    this.#groups = undefined;
+    this.#etags.clear();
+  }
+
+  get groups(): readonly DiscoveredGroup[] {
+    this.#groups ??= groupResources(this.#endpoints().map(discovered));
+    return this.#groups;
+  }
+
+  readonly core: Page = (exchange) => this.#root(exchange, true);
+  readonly named: Page = (exchange) => this.#root(exchange, false);
+
+  async #root(exchange: Exchange, core: boolean): Promise<void> {
+    const { accept } = exchange.request.headers;
+    const version = wantsAggregated(accept);
+    const groups = this.groups.filter(({ group }) => (group === '') === core);
+    if (version) return this.#aggregated(exchange, groups, `${core} ${version}`, version);
+    const versions = groups.flatMap((group) => group.versions.map((one) => one.version));
+    const document = core ? coreVersions(versions, this.#serverAddress()) : groupList(groups);
+    return sendJson(exchange, 200, document, negotiate(accept));
+  }
+
+  /** Changes only when resources come and go, so a client that knows the hash gets 304. */
+  async #aggregated(
+    exchange: Exchange,
+    groups: readonly DiscoveredGroup[],
+    key: string,
+    version: 'v2' | 'v2beta1',
+  ): Promise<void> {
+    let known = this.#etags.get(key);
+    if (!known) {
+      const bytes = Buffer.from(JSON.stringify(aggregatedDiscovery(groups, version)));
+      known = { bytes, etag: `"${createHash('sha512').update(bytes).digest('hex').toUpperCase()}"` };
+      this.#etags.set(key, known);
+    }
+    exchange.response.setHeader('etag', known.etag);
+    exchange.response.setHeader('vary', 'Accept');
+    if (exchange.request.headers['if-none-match'] === known.etag) {
+      exchange.response.statusCode = 304;
+      exchange.response.end();
+      return;
+    }
+    return sendBytes(exchange, 200, aggregatedContentType(version), known.bytes);
+  }
+
+  /** `/api/v1`, `/apis/<group>` and `/apis/<group>/<version>`. */
+  readonly folder: Page = async (exchange) => {
+    const answer = negotiate(exchange.request.headers.accept);
+    const [root, ...parts] = exchange.path.split('/').filter((part) => part !== '');
+    const [group = '', version] = root === 'api' ? ['', parts[0]] : parts;
+    const found = this.groups.find((one) => one.group === group);
+    const extra = root === 'api' ? parts.length > 1 : parts.length > 2;
+    if (!found || extra) return sendText(exchange, 404, '404 page not found\n');
+    if (version === undefined) return sendJson(exchange, 200, groupDocument(found), answer);
+    const resources = found.versions.find((one) => one.version === version)?.resources;
+    if (!resources) return sendText(exchange, 404, '404 page not found\n');
+    return sendJson(exchange, 200, resourceList({ group, version }, resources), answer);
+  };
+}
+
+function wantsAggregated(accept: string | undefined): 'v2' | 'v2beta1' | undefined {
+  for (const clause of (accept ?? '').split(',')) {
+    if (!clause.includes('as=APIGroupDiscoveryList')) {
+      if (/^\s*(application\/json|\*\/\*)\s*(;|$)/.test(clause)) return undefined;
+      continue;
+    }
+    if (clause.includes('v=v2beta1')) return 'v2beta1';
+    if (/v=v2(;|\s|$)/.test(clause)) return 'v2';
+  }
+  return undefined;
+}

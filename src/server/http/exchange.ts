@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import type { Http2ServerResponse as CompatResponse, Http2ServerRequest } from 'node:http2';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { stringify } from 'yaml';
+import { ApiError, apiError } from '../../api/status.ts';
+import type { Status } from '../../api/types.gen.ts';
+import { LIMITS } from '../../lib/limits.ts';
+import type { UserInfo } from '../registry/definition.ts';
+import { type Answer, acceptsGzip } from './negotiate.ts';
+import { isTrue } from './request-info.ts';
+
+const compress = promisify(gzip);
+
+/** `flushHeaders` is there for HTTP/2 as for HTTP/1.1; Node's types forgot it. */
+export type Http2ServerResponse = CompatResponse & { flushHeaders(): void };
+
+/** One request and its answer. */
+export interface Exchange {
+  readonly request: Http2ServerRequest;
+  readonly response: Http2ServerResponse;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly user: UserInfo;
+  readonly warnings: string[];
+  /** Aborts when the client goes away before its answer is complete. */
+  readonly signal: AbortSignal;
+}
+
+/** Header fields every answer carries. */
+export function prepareResponse(request: Http2ServerRequest, response: Http2ServerResponse): void {
+  const given = request.headers['audit-id'];
+  response.setHeader(
+    'audit-id',
+    typeof given === 'string' && /^[\w-]{1,64}$/.test(given) ? given : randomUUID(),
+  );
+  response.setHeader('cache-control', 'no-cache, private');
+}
+
+/** Adds `Warning:` headers as RFC 7234 writes them; each text once. */
+export function setWarnings(exchange: Exchange): void {
+  if (exchange.warnings.length === 0) return;
+  const texts = [...new Set(exchange.warnings)].map((text) => `299 - "${quote(text)}"`);
+  exchange.response.setHeader('warning', texts);
+}
+
+function quote(text: string): string {
+  return text
+    .replace(/[\x00-\x1f\x7f]/g, ' ')
+    .replace(/[\\"]/g, '\\$&')
+    .replace(/[^\x20-\xff]/g, '?');
+}
+
+/** Writes bytes that are JSON already, or YAML and indented JSON made of them where the client wants that. */
+export async function sendJson(
+  exchange: Exchange,
+  code: number,
+  json: Buffer | object,
+  answer: Answer = { format: 'json' },
+): Promise<void> {
+  const pretty = isTrue(exchange.query.get('pretty'));
+  setWarnings(exchange);
+  if (answer.format === 'yaml') {
+    const text = stringify(Buffer.isBuffer(json) ? JSON.parse(json.toString('utf8')) : json, {
+      lineWidth: 0,
+    });
+    return sendBytes(exchange, code, 'application/yaml', Buffer.from(text));
+  }
+  if (pretty) {
+    const value: unknown = Buffer.isBuffer(json) ? JSON.parse(json.toString('utf8')) : json;
+    return sendBytes(exchange, code, 'application/json', Buffer.from(`${JSON.stringify(value, null, 2)}\n`));
+  }
+  const bytes = Buffer.isBuffer(json) ? json : Buffer.from(JSON.stringify(json));
+  return sendBytes(exchange, code, 'application/json', bytes);
+}
+
+/** Writes a complete body, compressed where the client takes it and it is worth it. */
+export async function sendBytes(
+  exchange: Exchange,
+  code: number,
+  contentType: string,
+  bytes: Buffer,
+): Promise<void> {
+  const { request, response } = exchange;
+  let body = bytes;
+  response.setHeader('content-type', contentType);
+  if (bytes.length >= LIMITS.http.gzipFromBytes && acceptsGzip(request.headers['accept-encoding'])) {
+    body = await compress(bytes, { level: 1 });
+    response.setHeader('content-encoding', 'gzip');
+    response.setHeader('vary', 'Accept-Encoding');
+  }
+  response.setHeader('content-length', body.length);
+  response.statusCode = code;
+  if (request.method === 'HEAD') response.end();
+  else response.end(body);
+}
+
+/** Plain text, as health checks and unknown paths answer. */
+export function sendText(exchange: Exchange, code: number, text: string): Promise<void> {
+  exchange.response.setHeader('x-content-type-options', 'nosniff');
+  return sendBytes(exchange, code, 'text/plain; charset=utf-8', Buffer.from(text));
+}
+
+/** Whatever went wrong, as a Status. Nothing of an unexpected error but its message reaches the client. */
+export function statusOf(error: unknown): Status & { code: number } {
+  if (error instanceof ApiError) return error.status;
+  const text = error instanceof Error ? error.message : String(error);
+  return apiError('InternalError', `Internal error occurred: ${text}`, {
+    details: { causes: [{ message: text }] },
+  }).status;
+}
+
+export async function sendError(exchange: Exchange, error: unknown): Promise<void> {
+  const status = statusOf(error);
+  if (exchange.response.headersSent) {
+    exchange.response.destroy?.();
+    return;
+  }
+  if (status.details?.retryAfterSeconds)
+    exchange.response.setHeader('retry-after', String(status.details.retryAfterSeconds));
+  await sendJson(exchange, status.code, status);
+}
+
+/** The whole body. Throws 413 when it is larger than upstream allows, 408-like 504 when it comes too slowly. */
+export function readBody(exchange: Exchange): Promise<Buffer> {
+  const { request } = exchange;
+  const tooLarge = () =>
+    apiError('RequestEntityTooLarge', `Request entity too large: limit is ${LIMITS.http.bodyBytes}`);
+  if (Number(request.headers['content-length'] ?? 0) > LIMITS.http.bodyBytes)
+    return Promise.reject(tooLarge());
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let sizeBytes = 0;
+    const timer = setTimeout(() => {
+      reject(apiError('Timeout', 'timed out reading the request body'));
+    }, LIMITS.http.bodyTimeoutMs);
+    const finish = (settle: () => void) => {
+      clearTimeout(timer);
+      settle();
+    };
+    request.on('data', (chunk: Buffer) => {
+      sizeBytes += chunk.length;
+      if (sizeBytes > LIMITS.http.bodyBytes) finish(() => reject(tooLarge()));
+      else chunks.push(chunk);
+    });
+    request.once('end', () =>
+      finish(() => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))),
+    );
+    request.once('error', (error) => finish(() => reject(error)));
+    request.once('aborted', () => finish(() => reject(apiError('Timeout', 'the client went away'))));
+  });
+}

@@ -1,0 +1,116 @@
+import type { Http2ServerRequest } from 'node:http2';
+import { apiError } from '../../api/status.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { Authenticator } from '../authn/port.ts';
+import type { Authorizer } from '../authz/port.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { ObjectSchema } from '../registry/served-resource.ts';
+import { authenticate } from './authenticate.ts';
+import { authorizeRequest, authorizeVerb } from './authorize.ts';
+import { type Exchange, type Http2ServerResponse, prepareResponse, sendError, sendText } from './exchange.ts';
+import { impersonate } from './impersonate.ts';
+import type { Inflight } from './inflight.ts';
+import type { Metrics } from './metrics.ts';
+import { negotiate } from './negotiate.ts';
+import type { PathPages } from './path-pages.ts';
+import { parseRequest, type RequestInfo } from './request-info.ts';
+import { handleResource, type StreamHandlers } from './resource-handler.ts';
+import type { Watches } from './watch-response.ts';
+
+/** Everything a request may need. */
+export interface HandlerContext {
+  readonly registry: Registry;
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  readonly watches: Watches;
+  readonly inflight: Inflight;
+  readonly metrics: Metrics;
+  readonly pages: PathPages;
+  readonly streams: StreamHandlers;
+  readonly schemas: (kind: { group: string; version: string; kind: string }) => ObjectSchema | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Long requests are not counted against the bound: they wait most of the time. */
+const LONG_SUBRESOURCES = new Set(['log', 'exec', 'attach', 'portforward', 'proxy']);
+
+/** Answers one request: authenticate → authorize → dispatch. Never rejects. */
+export async function handleRequest(
+  context: HandlerContext,
+  request: Http2ServerRequest,
+  response: Http2ServerResponse,
+): Promise<void> {
+  const startMs = context.clock.monotonicMs();
+  const [path = '/', search = ''] = request.url.split('?', 2);
+  const query = new URLSearchParams(search);
+  const abort = new AbortController();
+  response.once('close', () => abort.abort());
+  let exchange: Exchange = {
+    request,
+    response,
+    path,
+    query,
+    user: ANONYMOUS,
+    warnings: [],
+    signal: abort.signal,
+  };
+  let info: RequestInfo | undefined;
+  let release: (() => void) | undefined;
+  try {
+    prepareResponse(request, response);
+    info = parseRequest(request.method, path, query);
+    if (!info) throw apiError('BadRequest', `cannot decode path ${JSON.stringify(path)}`);
+    if (!isLong(info))
+      release = context.inflight.enter(request.method === 'GET' || request.method === 'HEAD');
+    const known = authenticate(context.authenticator, request);
+    const user = known instanceof Promise ? await known : known;
+    exchange = { ...exchange, user: impersonate(context.authorizer, user, request.headers) };
+    authorizeRequest(context.authorizer, exchange.user, info);
+    await dispatch(context, exchange, info);
+  } catch (error) {
+    if (!exchange.signal.aborted) logUnexpected(context.log, exchange, error);
+    await sendError(exchange, error).catch(() => response.stream?.destroy());
+  } finally {
+    release?.();
+    context.metrics.count(info, request.method, response.statusCode, context.clock.monotonicMs() - startMs);
+  }
+}
+
+const ANONYMOUS = { name: 'system:anonymous', groups: ['system:unauthenticated'] } as const;
+
+function isLong(info: RequestInfo): boolean {
+  return info.isResource && (info.verb === 'watch' || LONG_SUBRESOURCES.has(info.subresource));
+}
+
+async function dispatch(context: HandlerContext, exchange: Exchange, info: RequestInfo): Promise<void> {
+  if (!info.isResource) {
+    const page = context.pages.find(info.path);
+    return page ? page(exchange) : sendText(exchange, 404, '404 page not found\n');
+  }
+  const endpoint = context.registry.find(info);
+  if (!endpoint) {
+    throw apiError('NotFound', 'the server could not find the requested resource', { details: {} });
+  }
+  const { watches, streams, schemas, clock } = context;
+  return handleResource({
+    exchange,
+    info,
+    endpoint,
+    // Streams say in other ways what they speak.
+    answer: LONG_SUBRESOURCES.has(info.subresource)
+      ? { format: 'json' }
+      : negotiate(exchange.request.headers.accept),
+    watches,
+    streams,
+    schemas,
+    clock,
+    authorize: (verb) => authorizeVerb(context.authorizer, exchange.user, info, verb),
+  });
+}
+
+function logUnexpected(log: Logger, exchange: Exchange, error: unknown): void {
+  if (error instanceof Error && error.name === 'ApiError') return;
+  log.error('request failed', { method: exchange.request.method, path: exchange.path, error });
+}

@@ -1,0 +1,126 @@
+import type { FieldValidation } from '../../api/decode/decode-body.ts';
+import { forbiddenField, invalidValue, notSupported, required, tooLong } from '../../api/field-errors.ts';
+import { badRequest, type FieldError, invalid } from '../../api/status.ts';
+import type { Patch } from '../../client/port.ts';
+import type { DeleteOptions, PropagationPolicy } from '../registry/delete.ts';
+import type { ListQuery } from '../registry/list.ts';
+import type { WriteRequest } from '../registry/served-resource.ts';
+import type { WatchQuery } from '../registry/watch.ts';
+import type { Exchange } from './exchange.ts';
+import { isTrue, type ResourceRequest } from './request-info.ts';
+
+const MAX_MANAGER_LENGTH = 128;
+const VALIDATIONS = ['', 'Ignore', 'Strict', 'Warn'];
+
+/** A whole number from the query, `undefined` where it is absent. Throws 400 for anything else. */
+export function numberOf(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  if (text === null || text === '') return undefined;
+  if (!/^-?\d{1,15}$/.test(text)) {
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  }
+  return Number(text);
+}
+
+export function listQueryOf(query: URLSearchParams, info: ResourceRequest): ListQuery {
+  return {
+    namespace: info.namespace || undefined,
+    labelSelector: query.get('labelSelector') ?? undefined,
+    fieldSelector: query.get('fieldSelector') ?? undefined,
+    limit: numberOf(query, 'limit'),
+    continue: query.get('continue') || undefined,
+    resourceVersion: query.get('resourceVersion') || undefined,
+    resourceVersionMatch: query.get('resourceVersionMatch') || undefined,
+  };
+}
+
+export function watchQueryOf(query: URLSearchParams, info: ResourceRequest): WatchQuery {
+  const initial = query.get('sendInitialEvents');
+  return {
+    ...listQueryOf(query, info),
+    // The deprecated `/watch/…/<name>` form watches one object.
+    ...(info.name !== '' && !query.has('fieldSelector')
+      ? { fieldSelector: `metadata.name=${info.name}` }
+      : {}),
+    sendInitialEvents: initial === null ? undefined : isTrue(initial),
+    allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
+  };
+}
+
+/** Create, update and patch options from the query. Throws 422 for values upstream refuses. */
+export function writeRequestOf(
+  exchange: Exchange,
+  info: ResourceRequest,
+  patch?: Patch['type'],
+): WriteRequest {
+  const { query, user, warnings, request } = exchange;
+  const manager = query.get('fieldManager') ?? '';
+  const validation = query.get('fieldValidation') ?? '';
+  const errors: FieldError[] = [...dryRunErrors(query.getAll('dryRun')), ...managerErrors(manager)];
+  if (!VALIDATIONS.includes(validation))
+    errors.push(notSupported('fieldValidation', validation, VALIDATIONS));
+  if (patch === 'apply' && manager === '')
+    errors.unshift(required('fieldManager', 'is required for apply patch'));
+  if (patch !== undefined && patch !== 'apply' && query.has('force'))
+    errors.push(forbiddenField('force', 'may not be specified for non-apply patch'));
+  if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: optionsKind(info.verb) }, '', errors);
+  return {
+    user,
+    namespace: info.namespace,
+    name: info.name,
+    dryRun: query.has('dryRun'),
+    fieldManager: manager || managerFrom(request.headers['user-agent']),
+    fieldValidation: (validation || 'Warn') as FieldValidation,
+    warn: (text) => warnings.push(text),
+  };
+}
+
+function optionsKind(verb: string): string {
+  if (verb === 'patch') return 'PatchOptions';
+  return verb === 'update' ? 'UpdateOptions' : 'CreateOptions';
+}
+
+function dryRunErrors(values: readonly string[]): FieldError[] {
+  return values.every((value) => value === 'All') ? [] : [notSupported('dryRun', values, ['All'])];
+}
+
+function managerErrors(manager: string): FieldError[] {
+  const errors = manager.length > MAX_MANAGER_LENGTH ? [tooLong('fieldManager', MAX_MANAGER_LENGTH)] : [];
+  const bad = [...manager].findIndex((letter) => /[\p{C}\p{Zl}\p{Zp}]/u.test(letter));
+  if (bad < 0) return errors;
+  const letter = [...manager][bad]!;
+  const code = letter.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
+  return [
+    ...errors,
+    invalidValue('fieldManager', manager, `invalid character U+${code} (at position ${bad})`),
+  ];
+}
+
+/** Without a manager the first part of the user agent stands for it, as upstream. */
+export function managerFrom(userAgent: string | undefined): string {
+  const name = (userAgent ?? '').split('/')[0] ?? '';
+  const printable = name.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '').slice(0, MAX_MANAGER_LENGTH);
+  return printable === '' ? 'unknown' : printable;
+}
+
+/** `DeleteOptions` and whether it is a dry run. */
+export type DeleteRequest = DeleteOptions & { readonly dryRun: boolean };
+
+/** Delete options from the query, for clients that send no body. */
+export function deleteQueryOf(query: URLSearchParams): DeleteRequest {
+  const grace = numberOf(query, 'gracePeriodSeconds');
+  const policy = query.get('propagationPolicy');
+  const orphan = query.get('orphanDependents');
+  return {
+    ...(grace === undefined ? {} : { gracePeriodSeconds: grace }),
+    ...(policy ? { propagationPolicy: policy as PropagationPolicy } : {}),
+    ...(orphan === null ? {} : { orphanDependents: isTrue(orphan) }),
+    dryRun: readDryRun(query.getAll('dryRun')),
+  };
+}
+
+export function readDryRun(values: readonly string[]): boolean {
+  const errors = dryRunErrors(values);
+  if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', errors);
+  return values.length > 0;
+}

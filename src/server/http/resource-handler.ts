@@ -1,0 +1,205 @@
+import type { KubeObject } from '../../api/resource.ts';
+import { type ApiError, apiError, notFound } from '../../api/status.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { createObject } from '../registry/create.ts';
+import { deletedStatus, deleteEach, deleteObject, validateDeleteOptions } from '../registry/delete.ts';
+import { listObjects, validateListQuery } from '../registry/list.ts';
+import { matchName } from '../registry/metadata.ts';
+import { patchObject } from '../registry/patch.ts';
+import { type Endpoint, inVersion, toStored } from '../registry/registry.ts';
+import type { ObjectSchema, WriteRequest } from '../registry/served-resource.ts';
+import { updateObject } from '../registry/update.ts';
+import { MAIN } from '../registry/view.ts';
+import { answerVirtual } from '../registry/virtual.ts';
+import { decodeDeleteOptions, decodeObject, decodePatch, type Expected } from './decode-body.ts';
+import { type Exchange, readBody, sendJson } from './exchange.ts';
+import { listChunks, sendList } from './list-response.ts';
+import type { Answer } from './negotiate.ts';
+import { deleteQueryOf, listQueryOf, numberOf, watchQueryOf, writeRequestOf } from './parameters.ts';
+import { isTrue, type ResourceRequest } from './request-info.ts';
+import { handleSubresource } from './subresource-handler.ts';
+import { sendMetadataList, sendTable, transformOf } from './transform.ts';
+import type { Watches } from './watch-response.ts';
+
+/** What a handler needs to know besides the exchange. */
+export interface ResourceCall {
+  readonly exchange: Exchange;
+  readonly info: ResourceRequest;
+  readonly endpoint: Endpoint;
+  readonly answer: Answer;
+  readonly watches: Watches;
+  /** Throws 403 unless the user may do `verb` to the same object. */
+  readonly authorize: (verb: string) => void;
+  /** Schemas of kinds that are not resources of their own: Scale, Binding, Eviction, TokenRequest. */
+  readonly schemas: (kind: { group: string; version: string; kind: string }) => ObjectSchema | undefined;
+  readonly streams: StreamHandlers;
+  readonly clock: Clock;
+}
+
+/** Subresources that stream: log, exec, attach, port-forward, proxy. */
+export interface StreamHandlers {
+  find(
+    resource: string,
+    group: string,
+    subresource: string,
+  ): ((call: ResourceCall) => Promise<void>) | undefined;
+}
+
+/** Dispatches on the verb; authorization has already said yes. */
+export async function handleResource(call: ResourceCall): Promise<void> {
+  const { info, endpoint } = call;
+  if (info.subresource !== '') return handleSubresource(call);
+  const { verbs, virtual } = endpoint.served.definition;
+  const verb = info.verb;
+  if (verbs && !(verbs as readonly string[]).includes(verb)) throw methodNotAllowed();
+  if (virtual) return handleVirtual(call);
+  switch (verb) {
+    case 'get':
+      return handleGet(call);
+    case 'list':
+      return handleList(call);
+    case 'watch':
+      return handleWatch(call);
+    case 'create':
+      return handleCreate(call);
+    case 'update':
+      return handleUpdate(call);
+    case 'patch':
+      return handlePatch(call);
+    case 'delete':
+      return handleDelete(call);
+    case 'deletecollection':
+      return handleDeleteCollection(call);
+    default:
+      throw methodNotAllowed();
+  }
+}
+
+/** 405 as upstream words it. */
+export function methodNotAllowed(): ApiError {
+  return apiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {
+    details: {},
+  });
+}
+
+/** The newest bytes of what was just written or read, or another form of it. */
+export async function sendObject(call: ResourceCall, code: number, object: KubeObject): Promise<void> {
+  const { endpoint, exchange, answer } = call;
+  const transform = objectTransform(call);
+  if (transform) return sendJson(exchange, code, transform(object), answer);
+  const { namespace, name = '', resourceVersion } = object.metadata;
+  const cached = endpoint.served.cache.get(namespace, name);
+  const isNewest = cached !== undefined && String(cached.revision) === resourceVersion;
+  return sendJson(exchange, code, isNewest ? cached.json() : object, answer);
+}
+
+async function handleGet(call: ResourceCall): Promise<void> {
+  const { endpoint, info, exchange, answer } = call;
+  const { served } = endpoint;
+  const found = served.cache.get(info.namespace || undefined, info.name);
+  if (!found) throw notFound(endpoint.resource, info.name);
+  const transform = objectTransform(call);
+  return sendJson(exchange, 200, transform ? transform(found.object()) : found.json(), answer);
+}
+
+function objectTransform({ endpoint, answer, exchange, clock }: ResourceCall, columnsOnce = false) {
+  return transformOf({ endpoint, answer, query: exchange.query, nowMs: clock.now(), columnsOnce });
+}
+
+async function handleList(call: ResourceCall): Promise<void> {
+  const { endpoint, info, exchange, answer, clock } = call;
+  const page = await listObjects(endpoint.served, listQueryOf(exchange.query, info));
+  if (answer.as === 'Table') return sendTable(exchange, answer, { endpoint, page, nowMs: clock.now() });
+  if (answer.as === 'PartialObjectMetadataList' || answer.as === 'PartialObjectMetadata')
+    return sendMetadataList(exchange, answer, page);
+  if (answer.format === 'json' && !isTrue(exchange.query.get('pretty')))
+    return sendList(exchange, endpoint, page);
+  return sendJson(exchange, 200, Buffer.concat([...listChunks(endpoint, page)]), answer);
+}
+
+async function handleWatch(call: ResourceCall): Promise<void> {
+  const { endpoint, info, exchange, watches } = call;
+  await watches.serve(exchange, {
+    endpoint,
+    query: watchQueryOf(exchange.query, info),
+    timeoutSeconds: numberOf(exchange.query, 'timeoutSeconds'),
+    transform: objectTransform(call, true),
+  });
+}
+
+function expectedOf({ resource, schema }: Endpoint, { fieldValidation }: WriteRequest): Expected {
+  return { kind: resource, schema, validation: fieldValidation };
+}
+
+async function handleCreate(call: ResourceCall): Promise<void> {
+  const { endpoint, exchange, info } = call;
+  const request = writeRequestOf(exchange, info);
+  const object = decodeObject(exchange, await readBody(exchange), expectedOf(endpoint, request));
+  const { object: stored } = await createObject(endpoint.served, request, toStored(endpoint, object));
+  return sendObject(call, 201, stored);
+}
+
+async function handleUpdate(call: ResourceCall): Promise<void> {
+  const { endpoint, exchange, info, authorize } = call;
+  const request = writeRequestOf(exchange, info);
+  const body = await readBody(exchange);
+  // Decoded anew for each attempt only where there is a second one: the engine keeps what it is given.
+  let submitted: KubeObject | undefined = toStored(
+    endpoint,
+    decodeObject(exchange, body, expectedOf(endpoint, request)),
+  );
+  matchName(submitted.metadata, info.name);
+  const { object, created } = await updateObject(endpoint.served, request, {
+    compute() {
+      const object =
+        submitted ?? toStored(endpoint, decodeObject(exchange, body, expectedOf(endpoint, request)));
+      submitted = undefined;
+      return object;
+    },
+    authorizeCreate: () => authorize('create'),
+  });
+  return sendObject(call, created ? 201 : 200, object);
+}
+
+async function handlePatch(call: ResourceCall): Promise<void> {
+  const { endpoint, exchange, info, authorize } = call;
+  const patch = decodePatch(exchange, await readBody(exchange));
+  const request = writeRequestOf(exchange, info, patch.type);
+  const { object, created } = await patchObject(endpoint.served, request, patch, {
+    view: inVersion(endpoint, MAIN),
+    schema: endpoint.schema,
+    authorizeCreate: () => authorize('create'),
+  });
+  return sendObject(call, created ? 201 : 200, object);
+}
+
+async function handleDelete(call: ResourceCall): Promise<void> {
+  const { endpoint, exchange, info } = call;
+  const options = decodeDeleteOptions(exchange, await readBody(exchange)) ?? deleteQueryOf(exchange.query);
+  validateDeleteOptions(options);
+  const request = { ...writeRequestOf(exchange, info), dryRun: options.dryRun };
+  const { object, gone } = await deleteObject(endpoint.served, request, options);
+  const code = !gone && options.orphanDependents === false ? 202 : 200;
+  if (gone && !endpoint.served.definition.returnsDeleted)
+    return sendJson(exchange, code, deletedStatus(endpoint.served, object), call.answer);
+  return sendObject(call, code, object);
+}
+
+async function handleDeleteCollection(call: ResourceCall): Promise<void> {
+  const { endpoint, exchange, info } = call;
+  const query = listQueryOf(exchange.query, info);
+  validateListQuery(query);
+  const options = decodeDeleteOptions(exchange, await readBody(exchange)) ?? deleteQueryOf(exchange.query);
+  validateDeleteOptions(options);
+  const page = await listObjects(endpoint.served, query);
+  const request = { ...writeRequestOf(exchange, info), dryRun: options.dryRun };
+  await deleteEach(endpoint.served, request, options, page.items);
+  return sendList(exchange, endpoint, page);
+}
+
+async function handleVirtual(call: ResourceCall): Promise<void> {
+  const { endpoint, exchange, info } = call;
+  const request: WriteRequest = writeRequestOf(exchange, info);
+  const body = decodeObject(exchange, await readBody(exchange), expectedOf(endpoint, request));
+  return sendJson(exchange, 201, await answerVirtual(endpoint.served, request, body), call.answer);
+}

@@ -1,0 +1,58 @@
+import type { KubeObject } from '../api/resource.ts';
+import { apiError } from '../api/status.ts';
+import type { WatchEvent, WatchOptions } from '../client/port.ts';
+import { LIMITS } from '../lib/limits.ts';
+import { type Endpoint, toClient } from './registry/registry.ts';
+import { openWatch } from './registry/watch.ts';
+import type { CacheEvent } from './watchcache/port.ts';
+
+/**
+ * Events of a cache as an iteration. Objects are parsed when they are read, not before, and shared with every other
+ * reader. A reader that falls too far behind gets a 410, as over HTTPS.
+ */
+export async function* inProcessWatch<T extends KubeObject>(
+  enter: () => Endpoint,
+  options: WatchOptions,
+  signal: AbortSignal,
+): AsyncGenerator<WatchEvent<T>> {
+  if (signal.aborted) return;
+  const endpoint = enter();
+  const queue: CacheEvent[] = [];
+  let wake: () => void = () => {};
+  let failure: Error | undefined;
+  const opened = openWatch(endpoint.served, options, {
+    event(event) {
+      if (queue.length >= LIMITS.watch.lagEvents) {
+        failure ??= apiError('Expired', 'the watcher was too slow; list again');
+      } else queue.push(event);
+      wake();
+    },
+    closed(error) {
+      failure ??= error;
+      wake();
+    },
+  });
+  const onAbort = (): void => wake();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    for (const object of opened.initial) {
+      if (signal.aborted) return;
+      yield { type: 'ADDED', object: toClient(endpoint, object.object()) as T };
+    }
+    while (!signal.aborted) {
+      if (failure) throw failure;
+      const events = queue.splice(0);
+      for (const { type, object } of events) {
+        yield { type, object: toClient(endpoint, object.object()) as T };
+        if (signal.aborted) return;
+      }
+      if (queue.length > 0 || failure || signal.aborted) continue;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    opened.handle.stop();
+  }
+}

@@ -1,0 +1,81 @@
+import { applyPatch } from '../../api/apply/apply-patch.ts';
+import type { FieldSet } from '../../api/apply/field-set.ts';
+import { trackUpdate } from '../../api/apply/track-update.ts';
+import { TypeMismatchError } from '../../api/decode/conform.ts';
+import { conformObject, type FieldValidation } from '../../api/decode/decode-body.ts';
+import { copyJson, type JsonObject } from '../../api/json-value.ts';
+import { applyJsonPatch } from '../../api/patch/json-patch.ts';
+import { applyMergePatch } from '../../api/patch/merge-patch.ts';
+import { applyStrategicMergePatch } from '../../api/patch/strategic-merge-patch.ts';
+import { apiVersionOf, type KubeObject } from '../../api/resource.ts';
+import { applyDefaults } from '../../api/schema/defaulting.ts';
+import type { SchemaNode } from '../../api/schema/node.ts';
+import { validateSchema } from '../../api/schema/validation.ts';
+import { badRequest } from '../../api/status.ts';
+import type { ObjectSchema } from './served-resource.ts';
+
+/** The engine's view of a kind whose type is known: decoding, defaults, validation, patches, ownership of fields. */
+export function objectSchema(
+  kind: { readonly group: string; readonly version: string; readonly kind: string },
+  type: SchemaNode,
+): ObjectSchema {
+  const apiVersion = apiVersionOf(kind);
+  return {
+    type,
+    conform: (data, validation) => conformPatched(data, type, validation),
+    applyDefaults: (object) => applyDefaults(object, type),
+    validate: (object) => validateSchema(object, type),
+    patch(live, patch) {
+      const document = live as unknown as JsonObject;
+      if (patch.type === 'json') return applyJsonPatch(document, patch.body);
+      if (patch.type === 'merge') return applyMergePatch(document, patch.body);
+      return applyStrategicMergePatch(document, patch.body, type);
+    },
+    apply(live, { config, manager, force, subresource, now, ignored }) {
+      const { object } = applyPatch({
+        live,
+        applied: config as unknown as JsonObject,
+        manager,
+        force,
+        apiVersion,
+        kind: kind.kind,
+        subresource,
+        now,
+        type,
+        resetFields: fieldSet(ignored),
+      });
+      return copyJson(object);
+    },
+    recordUpdate(live, object, { manager, subresource, now, ignored }) {
+      object.metadata.managedFields = trackUpdate({
+        old: live,
+        new: object,
+        manager,
+        apiVersion,
+        subresource,
+        now,
+        type,
+        resetFields: fieldSet(ignored),
+      });
+    },
+  };
+}
+
+/** Fits what a patch made to the schema. Throws 400 for unknown fields where they are refused, 422 for wrong types. */
+function conformPatched(data: unknown, type: SchemaNode, validation: FieldValidation) {
+  try {
+    const { object, strictErrors } = conformObject(data, type);
+    const problems = validation === 'Ignore' ? [] : strictErrors;
+    if (problems.length > 0 && validation === 'Strict')
+      throw badRequest(`strict decoding error: ${problems.join(', ')}`);
+    object['metadata'] ??= {};
+    return { object: object as unknown as KubeObject, warnings: problems };
+  } catch (error) {
+    if (error instanceof TypeMismatchError) throw badRequest(error.message);
+    throw error;
+  }
+}
+
+function fieldSet(fields: readonly string[]): FieldSet {
+  return Object.fromEntries(fields.map((field) => [`f:${field}`, {}]));
+}

@@ -1,0 +1,71 @@
+import { copyJson } from '../../api/json-value.ts';
+import type { KubeObject, Resource } from '../../api/resource.ts';
+import { apiVersionOf } from '../../api/resource.ts';
+import type { ResourceVersionOf } from './definition.ts';
+import type { ObjectSchema, ServedResource } from './served-resource.ts';
+import type { View } from './view.ts';
+
+/** One resource in one API version, as a client addresses it. */
+export interface Endpoint {
+  readonly served: ServedResource;
+  /** In the version the client speaks. */
+  readonly resource: Resource;
+  readonly schema: ObjectSchema;
+  /** Absent for the version that is stored: bytes can be handed out as they are. */
+  readonly conversion?: ResourceVersionOf<KubeObject>;
+}
+
+/** What is served, by group, version and resource. Grows and shrinks with custom resources. */
+export class Registry {
+  readonly #endpoints = new Map<string, Endpoint>();
+
+  add(endpoint: Endpoint): void {
+    this.#endpoints.set(keyOf(endpoint.resource), endpoint);
+  }
+  remove(resource: Resource): void {
+    this.#endpoints.delete(keyOf(resource));
+  }
+  find(resource: { group: string; version: string; resource: string }): Endpoint | undefined {
+    return this.#endpoints.get(keyOf(resource));
+  }
+  get endpoints(): readonly Endpoint[] {
+    return [...this.#endpoints.values()];
+  }
+  /** Whether any resource lives in this group version; an unknown resource there is a 404 of its own kind. */
+  hasGroupVersion(group: string, version: string): boolean {
+    return this.endpoints.some(({ resource }) => resource.group === group && resource.version === version);
+  }
+}
+
+function keyOf({ group, version, resource }: { group: string; version: string; resource: string }): string {
+  return `${group}/${version}/${resource}`;
+}
+
+/** An object as stored, in the client's version. May share parts with its argument. */
+export function toClient(endpoint: Endpoint, stored: KubeObject): KubeObject {
+  const { conversion, resource } = endpoint;
+  if (!conversion) return stored;
+  return { ...conversion.fromStorage(stored), apiVersion: apiVersionOf(resource), kind: resource.kind };
+}
+
+/** What a client sent, as it is stored. The result is not shared with anything. */
+export function toStored(endpoint: Endpoint, object: KubeObject): KubeObject {
+  const { conversion, served } = endpoint;
+  if (!conversion) return object;
+  const { resource } = served.definition;
+  return {
+    ...copyJson(conversion.toStorage(object)),
+    apiVersion: apiVersionOf(resource),
+    kind: resource.kind,
+  };
+}
+
+/** The view as a client of another version than the stored one sees it. */
+export function inVersion(endpoint: Endpoint, view: View): View {
+  if (!endpoint.conversion || view.name === 'scale') return view;
+  return {
+    ...view,
+    read: (stored) => toClient(endpoint, view.read(stored)),
+    write: (submitted, old) => view.write(toStored(endpoint, submitted), old),
+  };
+}
