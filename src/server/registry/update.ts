@@ -79,61 +79,38 @@ async function tryUpdate(
   const submitted = await change.compute(view.read(old));
   const insists = checkVersion(served, submitted, old);
   const object = view.write(submitted, old);
-  let stored = false;
-  try {
-    const outcome = await storeUpdate(served, request, change, { object, old, revision, insists });
-    stored = outcome !== undefined && !request.dryRun;
-    return outcome;
-  } finally {
-    // Frees what the update gave up, or what `prepareUpdate` took in vain.
-    if (view.name === '') {
-      definition.strategy?.afterUpdate?.({ object, old, stored, context: strategyContext(served, request) });
-    }
-  }
-}
-
-async function storeUpdate(
-  served: ServedResource,
-  request: WriteRequest,
-  change: Change,
-  {
-    object,
-    old,
-    revision,
-    insists,
-  }: { object: KubeObject; old: KubeObject; revision: number; insists: boolean },
-): Promise<Written | undefined> {
-  const view = change.view ?? MAIN;
-  const { definition } = served;
   matchNamespace(object.metadata, definition.resource.namespaced, request.namespace);
   warnOfRepeatedOwners(object, request);
-  await prepare(served, request, { object, old, view, managed: change.managed === true });
-  await admitValidating(served, request, {
-    operation: 'UPDATE',
-    subresource: view.name,
-    object,
-    oldObject: old,
-  });
-  if (isLastFinalizerGone(served, object, old))
-    return deleteDuringUpdate(served, request, { object, old, revision });
-  if (isUnchanged(object, old)) return { object: old, created: false };
-  if (request.dryRun) {
-    encodeForStorage(object);
-    object.metadata.resourceVersion = old.metadata.resourceVersion ?? '';
-    return { object, created: false };
+  const taken = { prepared: false, stored: false };
+  try {
+    await prepare(served, request, { object, old, view, managed: change.managed === true, taken });
+    const admission = { operation: 'UPDATE', subresource: view.name, object, oldObject: old } as const;
+    await admitValidating(served, request, admission);
+    if (isLastFinalizerGone(served, object, old))
+      return await deleteDuringUpdate(served, request, { object, old, revision });
+    if (isUnchanged(object, old)) return { object: old, created: false };
+    if (request.dryRun) {
+      encodeForStorage(object);
+      object.metadata.resourceVersion = old.metadata.resourceVersion ?? '';
+      return { object, created: false };
+    }
+    const result = await commitObject(served, object, revision);
+    taken.stored = result.ok;
+    if (result.ok) return { object, created: false };
+    if (!result.current) throw notFound(definition.resource, request.name);
+    if (insists) throw conflict(definition.resource, request.name, MODIFIED);
+    return undefined;
+  } finally {
+    const context = strategyContext(served, request);
+    if (taken.prepared) definition.strategy?.afterUpdate?.({ object, old, stored: taken.stored, context });
   }
-  const result = await commitObject(served, object, revision);
-  if (result.ok) return { object, created: false };
-  if (!result.current) throw notFound(definition.resource, request.name);
-  if (insists) throw conflict(definition.resource, request.name, MODIFIED);
-  return undefined;
 }
 
 /** Everything between what the caller sent and what may be stored: admission, strategy, defaults, validation. */
 async function prepare(
   served: ServedResource,
   request: WriteRequest,
-  update: { object: KubeObject; old: KubeObject; view: View; managed: boolean },
+  update: { object: KubeObject; old: KubeObject; view: View; managed: boolean; taken: { prepared: boolean } },
 ): Promise<void> {
   const { object, old, view } = update;
   const { definition, schema } = served;
@@ -152,7 +129,11 @@ async function prepare(
   });
   dedupeOwners(object.metadata);
   if (view.prepare) view.prepare(object, old);
-  else if (view.name === '') await strategy?.prepareUpdate?.(object, old, strategyContext(served, request));
+  else if (view.name === '') {
+    await strategy?.prepareUpdate?.(object, old, strategyContext(served, request));
+    // From here on what it took (addresses, ports) has to be given back if nothing comes of the update.
+    update.taken.prepared = true;
+  }
   applyDefaults(served, object);
   carrySystemFields(object.metadata, old.metadata);
   if (hasGeneration(served, object) && !sameDesire(served, object, old))
@@ -224,6 +205,12 @@ function isUnchanged(object: KubeObject, old: KubeObject): boolean {
 function withoutTimes(object: KubeObject): object {
   const managedFields = object.metadata.managedFields?.map((entry) => ({ ...entry, time: undefined }));
   return { ...object, metadata: { ...object.metadata, resourceVersion: undefined, managedFields } };
+}
+
+/** Whether anything, in metadata or elsewhere, keeps a deleted object from going. */
+export function pendingFinalizers({ definition }: ServedResource, object: KubeObject): boolean {
+  const others = definition.strategy?.finalizers?.(object) ?? [];
+  return (object.metadata.finalizers?.length ?? 0) + others.length > 0;
 }
 
 /** Upstream's ShouldDeleteDuringUpdate. */
