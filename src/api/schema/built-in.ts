@@ -177,7 +177,7 @@ function scalarNode(scalar: ScalarKind, common: Common): SchemaNode {
 
 function definitionNode(definition: Definition, common: Common): SchemaNode {
   const scalar = SCALAR_DEFINITIONS[definition.name];
-  if (scalar !== undefined) return scalarNode(scalar, common);
+  if (scalar !== undefined) return { ...scalarNode(scalar, common), definition: definition.name };
   const isFree = !definition.hasFields && !definition.name.endsWith('.CustomResourceSubresourceStatus');
   return {
     ...common,

@@ -40,7 +40,7 @@ export interface SchemaNode extends TypeNode {
   readonly protobufNumber?: number | undefined;
   /** The type as upstream's decoder names it in errors, such as `v1.PodSpec`, `[]string`, `int32`. */
   readonly typeName: string;
-  /** Name of the definition an `object` comes from, as in OpenAPI. */
+  /** Name of the definition the type comes from, as in OpenAPI; absent for lists, maps and plain scalars. */
   readonly definition?: string | undefined;
   /** Unknown fields are kept and are no mistake (`x-kubernetes-preserve-unknown-fields`). */
   readonly preservesUnknownFields?: boolean | undefined;
