@@ -115,6 +115,10 @@ export const LIMITS = {
   controllers: {
     /** Pods created or deleted for one owner in one go. */
     burstPods: 500,
+    /** As upstream: readers of one changed slice reread this many at most. */
+    endpointsPerSlice: 100,
+    /** An Endpoints object holds no more; slices hold all. */
+    endpointsAddresses: 1000,
     namespaceRetryBaseMs: 1000,
     namespaceRetryMaxMs: 30_000,
   },
@@ -216,6 +220,8 @@ export const LIMITS = {
     statusRetryMaxMs: 60_000,
     /** Changes of one pod's status within this become one write. */
     statusDelayMs: 20,
+    /** Memory that pods cannot ask for: below this much free, eviction begins. */
+    reservedMemoryBytes: 100 * 1024 * 1024,
     leaseSeconds: 40,
     leaseRenewMs: 10_000,
     nodeStatusMs: 300_000,
@@ -224,6 +230,9 @@ export const LIMITS = {
     offlineAfterMs: 3000,
     /** One log of one container; above, its front is dropped. */
     logBytes: 10 * 1024 * 1024,
+    /** How often a log that grows is looked at, and one that cannot be watched. */
+    logSampleMs: 1000,
+    logRetryMs: 10_000,
     /** Keys of one ConfigMap or Secret volume are small; so is everything read back. */
     resolvConfBytes: 64 * 1024,
     environmentBytes: 1024 * 1024,
@@ -231,6 +240,19 @@ export const LIMITS = {
   authn: {
     /** Tokens whose signature was checked and is remembered. */
     verifiedTokens: 512,
+  },
+  scheduler: {
+    /** Back-off of a pod that found no node, as upstream's. */
+    backoffBaseMs: 1000,
+    backoffMaxMs: 10_000,
+    /** A pod that no event concerned is tried again after this long. */
+    unschedulableMs: 300_000,
+    /** Placed pods whose binding is on its way to the API server. */
+    concurrentBinds: 64,
+    /** How long the scheduler works before it lets others have the event loop. */
+    sliceMs: 8,
+    /** How long a pod waits for its volumes to be provisioned before it is scheduled anew. */
+    volumeBindMs: 600_000,
   },
   exec: {
     /** Output kept of a child process. */

@@ -1,0 +1,190 @@
+import type { KubeObject, Resource } from '../api/resource.ts';
+import { configMaps, persistentVolumeClaims, persistentVolumes, secrets } from '../api/resources.gen.ts';
+import { apiError } from '../api/status.ts';
+import type { ConfigMap, PersistentVolume, PersistentVolumeClaim, Pod, Secret } from '../api/types.gen.ts';
+import type { Informer, InformerFactory } from '../client/informer.ts';
+import { type Clock, sleep } from '../lib/clock.ts';
+import { LIMITS } from '../lib/limits.ts';
+import type { Checkpoint } from './checkpoint/checkpoint.ts';
+import type { VolumeObjects } from './volumes/volume.ts';
+
+interface Watched {
+  readonly informer: Informer<KubeObject>;
+  readonly pods: Set<string>;
+  stop: () => void;
+}
+
+export interface ReferencedObjectsOptions {
+  readonly informers: InformerFactory;
+  readonly checkpoint: Checkpoint;
+  readonly clock: Clock;
+  /** An object that these pods use was added, changed or removed. */
+  readonly onChange: (podUid: string) => void;
+}
+
+/**
+ * The ConfigMaps, Secrets and claims that pods of this node name, each followed by a watch of its own while a pod uses
+ * it, as upstream's watching managers: an agent may see these objects and no others. While the API is away the copies
+ * on the disk stand in.
+ */
+export class ReferencedObjects implements VolumeObjects {
+  readonly #options: ReferencedObjectsOptions;
+  readonly #watched = new Map<string, Watched>();
+
+  constructor(options: ReferencedObjectsOptions) {
+    this.#options = options;
+  }
+
+  configMap(namespace: string, name: string): Promise<ConfigMap | undefined> {
+    return this.#find(configMaps, namespace, name);
+  }
+  secret(namespace: string, name: string): Promise<Secret | undefined> {
+    return this.#find(secrets, namespace, name);
+  }
+  claim(namespace: string, name: string): Promise<PersistentVolumeClaim | undefined> {
+    return this.#find(persistentVolumeClaims, namespace, name);
+  }
+  volume(name: string): Promise<PersistentVolume | undefined> {
+    return this.#find(persistentVolumes, undefined, name);
+  }
+
+  /** Follows what the pod names; what it no longer names is let go. */
+  follow(pod: Pod): void {
+    const uid = pod.metadata.uid ?? '';
+    const namespace = pod.metadata.namespace ?? '';
+    const wanted = new Set<string>();
+    for (const { resource, name } of references(pod)) {
+      wanted.add(this.#watch(resource, namespace, name, uid));
+    }
+    for (const [key, watched] of this.#watched)
+      if (watched.pods.has(uid) && !wanted.has(key) && !key.startsWith('persistentvolumes|'))
+        this.#release(key, watched, uid);
+  }
+
+  forget(podUid: string): void {
+    for (const [key, watched] of this.#watched)
+      if (watched.pods.has(podUid)) this.#release(key, watched, podUid);
+  }
+
+  stop(): void {
+    for (const watched of this.#watched.values()) watched.stop();
+    this.#watched.clear();
+  }
+
+  #release(key: string, watched: Watched, podUid: string): void {
+    watched.pods.delete(podUid);
+    if (watched.pods.size > 0) return;
+    watched.stop();
+    this.#watched.delete(key);
+    void this.#options.checkpoint.removeObject(key);
+  }
+
+  #watch<T extends KubeObject>(
+    resource: Resource<T>,
+    namespace: string | undefined,
+    name: string,
+    podUid: string,
+  ): string {
+    const key = keyFor(resource, namespace, name);
+    const known = this.#watched.get(key);
+    if (known !== undefined) {
+      if (podUid !== '') known.pods.add(podUid);
+      return key;
+    }
+    const informer = this.#options.informers.for(resource, {
+      ...(namespace === undefined ? {} : { namespace }),
+      fieldSelector: `metadata.name=${name}`,
+    });
+    const watched: Watched = {
+      informer: informer as unknown as Informer<KubeObject>,
+      pods: new Set(podUid === '' ? [] : [podUid]),
+      stop: () => {},
+    };
+    const changed = (object: T | undefined): void => {
+      if (object !== undefined) void this.#options.checkpoint.saveObject(key, object);
+      for (const uid of watched.pods) this.#options.onChange(uid);
+    };
+    const off = informer.onChange({
+      add: changed,
+      update: changed,
+      delete: () => changed(undefined),
+    });
+    watched.stop = () => {
+      off();
+      void informer.stop();
+    };
+    this.#watched.set(key, watched);
+    return key;
+  }
+
+  async #find<T extends KubeObject>(
+    resource: Resource<T>,
+    namespace: string | undefined,
+    name: string,
+  ): Promise<T | undefined> {
+    const key = this.#watch(resource, namespace, name, '');
+    const watched = this.#watched.get(key);
+    if (watched === undefined) return undefined;
+    if (!watched.informer.hasSynced) {
+      const abort = new AbortController();
+      await Promise.race([
+        watched.informer.synced().catch(() => {}),
+        sleep(this.#options.clock, LIMITS.agent.offlineAfterMs, abort.signal).catch(() => {}),
+      ]);
+      abort.abort();
+    }
+    if (watched.informer.hasSynced) return watched.informer.store.get(namespace, name) as T | undefined;
+    const saved = await this.#options.checkpoint.object(key);
+    if (saved !== undefined) return saved as T;
+    throw apiError(
+      'ServiceUnavailable',
+      `${resource.resource} "${name}" cannot be read: the API server does not answer`,
+    );
+  }
+}
+
+function keyFor(resource: Resource, namespace: string | undefined, name: string): string {
+  return `${resource.resource}|${namespace ?? ''}|${name}`;
+}
+
+interface Reference {
+  readonly resource: Resource;
+  readonly name: string;
+}
+
+/** Every object that the spec names. */
+export function references(pod: Pod): readonly Reference[] {
+  const found = new Map<string, Reference>();
+  const add = (resource: Resource, name: string | undefined): void => {
+    if (name !== undefined && name !== '') found.set(`${resource.resource}/${name}`, { resource, name });
+  };
+  const maps = configMaps as Resource;
+  const keys = secrets as Resource;
+  const { spec } = pod;
+  for (const { name } of spec?.imagePullSecrets ?? []) add(keys, name);
+  const containers = [
+    ...(spec?.initContainers ?? []),
+    ...(spec?.containers ?? []),
+    ...(spec?.ephemeralContainers ?? []),
+  ];
+  for (const { env, envFrom } of containers) {
+    for (const { configMapRef, secretRef } of envFrom ?? []) {
+      add(maps, configMapRef?.name);
+      add(keys, secretRef?.name);
+    }
+    for (const { valueFrom } of env ?? []) {
+      add(maps, valueFrom?.configMapKeyRef?.name);
+      add(keys, valueFrom?.secretKeyRef?.name);
+    }
+  }
+  for (const volume of spec?.volumes ?? []) {
+    add(maps, volume.configMap?.name);
+    add(keys, volume.secret?.secretName);
+    add(persistentVolumeClaims as Resource, volume.persistentVolumeClaim?.claimName);
+    for (const source of volume.projected?.sources ?? []) {
+      add(maps, source.configMap?.name);
+      add(keys, source.secret?.name);
+    }
+  }
+  return [...found.values()];
+}

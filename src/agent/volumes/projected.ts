@@ -1,0 +1,57 @@
+import { writeAtomically } from './atomic-writer.ts';
+import { configMapPayload } from './config-map.ts';
+import { downwardPayload } from './downward-api.ts';
+import { type Payload, safePath } from './payload.ts';
+import { secretPayload } from './secret.ts';
+import type { VolumeContext, VolumeKind } from './volume.ts';
+
+/** Several sources in one directory; a service account token is renewed when 80 % of its life is over. */
+export const projected: VolumeKind = {
+  live: true,
+  async mount(context) {
+    const { sources = [], defaultMode = 0o644 } = context.volume.projected ?? {};
+    const all: Payload = new Map();
+    let refreshAtMs: number | undefined;
+    for (const source of sources) {
+      const add = (payload: Payload): void => {
+        for (const [path, file] of payload) all.set(path, file);
+      };
+      if (source.configMap) add(await configMapPayload(context, source.configMap, defaultMode));
+      else if (source.secret) add(await secretPayload(context, source.secret, defaultMode));
+      else if (source.downwardAPI) add(downwardPayload(context, source.downwardAPI.items ?? [], defaultMode));
+      else if (source.serviceAccountToken) {
+        const { audience = '', expirationSeconds = 3600, path } = source.serviceAccountToken;
+        const { token, expiresAtMs } = await context.token(audience, expirationSeconds);
+        all.set(safePath(path), { data: Buffer.from(token, 'utf8'), ...tokenAccess(context, defaultMode) });
+        const due = renewAt(context.nowMs, expiresAtMs);
+        refreshAtMs = refreshAtMs === undefined ? due : Math.min(refreshAtMs, due);
+      } else
+        throw new Error(`volume ${context.volume.name} projects a source that this node does not support`);
+    }
+    await writeAtomically(context.stateDir, all, String(context.nowMs));
+    return {
+      hostPath: context.stateDir,
+      ownable: true,
+      readOnly: true,
+      ...(refreshAtMs === undefined ? {} : { refreshAtMs }),
+    };
+  },
+};
+
+/** A token is its reader's alone: 0600 with a known user or a group by fsGroup, else as the volume says (KEP-542). */
+function tokenAccess(context: VolumeContext, defaultMode: number): { mode: number; uid?: number } {
+  const { spec } = context.pod;
+  if (spec?.securityContext?.fsGroup !== undefined) return { mode: 0o640 };
+  const users = new Set(
+    [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].map(
+      ({ securityContext }) => securityContext?.runAsUser ?? spec?.securityContext?.runAsUser,
+    ),
+  );
+  const [user] = users;
+  return users.size === 1 && user !== undefined ? { mode: 0o600, uid: user } : { mode: defaultMode };
+}
+
+/** 80 % of what is left, and never in a tight loop when clocks disagree. */
+function renewAt(nowMs: number, expiresAtMs: number): number {
+  return nowMs + Math.max(60_000, (expiresAtMs - nowMs) * 0.8);
+}

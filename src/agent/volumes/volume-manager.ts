@@ -1,0 +1,139 @@
+import type { Pod } from '../../api/types.gen.ts';
+import type { Clock, Timer } from '../../lib/clock.ts';
+import type { Exec } from '../../lib/exec.ts';
+import { errorText, type Logger } from '../../lib/log.ts';
+import type { DownwardContext } from '../env/fields.ts';
+import { type PodDirs, podDirs } from '../pod-dirs.ts';
+import { volumeKind } from './kinds.ts';
+import { applyFsGroup } from './ownership.ts';
+import { removeTree } from './remove-tree.ts';
+import type { MountedVolume, ServiceAccountToken, VolumeObjects } from './volume.ts';
+
+export interface VolumeManagerOptions {
+  readonly dataDir: string;
+  readonly stateDir: string;
+  readonly clock: Clock;
+  readonly exec: Exec;
+  readonly log: Logger;
+  readonly objects: VolumeObjects;
+  readonly token: (pod: Pod, audience: string, expirationSeconds: number) => Promise<ServiceAccountToken>;
+}
+
+interface Mounted {
+  readonly volumes: Map<string, MountedVolume>;
+  refresh: Timer | undefined;
+  /** One mount of a pod at a time; the next waits for this. */
+  busy: Promise<void>;
+  gone: boolean;
+}
+
+/** The volumes of all pods: mounted before their containers, kept current, and taken away after them. */
+export class VolumeManager {
+  readonly #options: VolumeManagerOptions;
+  readonly #pods = new Map<string, Mounted>();
+
+  constructor(options: VolumeManagerOptions) {
+    this.#options = options;
+  }
+
+  dirs(pod: Pod): PodDirs {
+    return podDirs(this.#options.dataDir, this.#options.stateDir, pod.metadata.uid ?? '');
+  }
+
+  /** Mounts every volume of the pod; idempotent. Rejects naming the first that fails, in upstream's form. */
+  async mountAll(pod: Pod, downward: DownwardContext): Promise<void> {
+    await this.#exclusively(pod, (mounted) => this.#mount(pod, downward, mounted, false));
+  }
+
+  /** Makes the content of live volumes anew: an object that it came from, or the pod's own labels, changed. */
+  async refresh(pod: Pod, downward: DownwardContext): Promise<void> {
+    if (!this.#pods.has(pod.metadata.uid ?? '')) return;
+    await this.#exclusively(pod, (mounted) => this.#mount(pod, downward, mounted, true)).catch((error) =>
+      this.#options.log.warn('volumes of a running pod could not be refreshed', {
+        pod: `${pod.metadata.namespace}/${pod.metadata.name}`,
+        error,
+      }),
+    );
+  }
+
+  mounted(pod: Pod, name: string): MountedVolume | undefined {
+    return this.#pods.get(pod.metadata.uid ?? '')?.volumes.get(name);
+  }
+
+  /** Unmounts and deletes everything of the pod. Idempotent; rejects rather than delete through a mount. */
+  async remove(podUid: string): Promise<void> {
+    const mounted = this.#pods.get(podUid);
+    if (mounted !== undefined) {
+      mounted.gone = true;
+      mounted.refresh?.cancel();
+      await mounted.busy.catch(() => {});
+    }
+    const { dataDir, stateDir, exec } = this.#options;
+    const dirs = podDirs(dataDir, stateDir, podUid);
+    await removeTree(dirs.state, exec);
+    await removeTree(dirs.data, exec);
+    this.#pods.delete(podUid);
+  }
+
+  stop(): void {
+    for (const mounted of this.#pods.values()) mounted.refresh?.cancel();
+  }
+
+  #exclusively(pod: Pod, work: (mounted: Mounted) => Promise<void>): Promise<void> {
+    const uid = pod.metadata.uid ?? '';
+    let mounted = this.#pods.get(uid);
+    if (mounted === undefined) {
+      mounted = { volumes: new Map(), refresh: undefined, busy: Promise.resolve(), gone: false };
+      this.#pods.set(uid, mounted);
+    }
+    const own = mounted;
+    const run = own.busy.catch(() => {}).then(() => (own.gone ? undefined : work(own)));
+    own.busy = run;
+    return run;
+  }
+
+  async #mount(pod: Pod, downward: DownwardContext, mounted: Mounted, liveOnly: boolean): Promise<void> {
+    const { clock, exec, objects } = this.#options;
+    const dirs = this.dirs(pod);
+    let refreshAtMs = Number.POSITIVE_INFINITY;
+    for (const volume of pod.spec?.volumes ?? []) {
+      const kind = volumeKind(volume);
+      const known = mounted.volumes.get(volume.name);
+      if (known !== undefined && (!liveOnly || !kind.live)) continue;
+      const result = await kind
+        .mount({
+          pod,
+          volume,
+          dataDir: dirs.volumeData(volume.name),
+          stateDir: dirs.volumeState(volume.name),
+          objects,
+          exec,
+          downward,
+          token: (audience, seconds) => this.#options.token(pod, audience, seconds),
+          nowMs: clock.now(),
+        })
+        .catch((cause) => {
+          throw new Error(`MountVolume.SetUp failed for volume "${volume.name}" : ${errorText(cause)}`, {
+            cause,
+          });
+        });
+      await this.#own(pod, result);
+      mounted.volumes.set(volume.name, result);
+    }
+    for (const { refreshAtMs: at } of mounted.volumes.values())
+      if (at !== undefined) refreshAtMs = Math.min(refreshAtMs, at);
+    mounted.refresh?.cancel();
+    mounted.refresh = Number.isFinite(refreshAtMs)
+      ? clock.setTimer(Math.max(1000, refreshAtMs - clock.now()), () => void this.refresh(pod, downward))
+      : undefined;
+  }
+
+  async #own(pod: Pod, mounted: MountedVolume): Promise<void> {
+    const { fsGroup, fsGroupChangePolicy } = pod.spec?.securityContext ?? {};
+    if (fsGroup === undefined || !mounted.ownable) return;
+    await applyFsGroup(mounted.hostPath, fsGroup, {
+      readOnly: mounted.readOnly === true,
+      onRootMismatch: fsGroupChangePolicy === 'OnRootMismatch',
+    });
+  }
+}
