@@ -58,6 +58,13 @@ export const LIMITS = {
     /** Objects read and deleted at once by deletecollection. */
     deleteCollectionPage: 500,
   },
+  stream: {
+    /** Streams at once on one SPDY connection: connections forwarded, two each. */
+    spdyStreams: 512,
+    /** How long a client may take to open the streams of an exec, as upstream. */
+    openMs: 30_000,
+    messageBytes: 1024 * 1024,
+  },
   watch: {
     /** Past events kept per resource, so that a watcher can resume. */
     ringBytes: 1024 * 1024,
@@ -115,6 +122,12 @@ export const LIMITS = {
   controllers: {
     /** Pods created or deleted for one owner in one go. */
     burstPods: 500,
+    /** A node that did not renew its lease for so long is unreachable (upstream: node-monitor-grace-period). */
+    nodeSilenceMs: 40_000,
+    /** Finished pods kept for a look at their logs. Upstream keeps 12,500; a board has no room for those. */
+    terminatedPods: 1000,
+    /** A node may be away for so long before its pods go (upstream: quarantineTime). */
+    orphanGraceMs: 40_000,
     /** As upstream: readers of one changed slice reread this many at most. */
     endpointsPerSlice: 100,
     /** An Endpoints object holds no more; slices hold all. */

@@ -1,0 +1,16 @@
+import { type Plugin, Rejection } from '../plugin.ts';
+import { tolerates } from './taint-toleration.ts';
+
+const CORDONED = new Rejection('node(s) were unschedulable', { isResolvable: false });
+const TAINT = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
+
+/** Keeps pods off cordoned nodes unless they tolerate that. */
+export const nodeUnschedulable: Plugin = {
+  name: 'NodeUnschedulable',
+  wakesOn: ['NodeAdded', 'NodeTaints'],
+  filter: ({ pod }) => {
+    const { tolerations = [] } = pod.spec ?? {};
+    if (tolerations.some((toleration) => tolerates(toleration, TAINT))) return undefined;
+    return (node) => (node.node.spec?.unschedulable ? CORDONED : undefined);
+  },
+};
