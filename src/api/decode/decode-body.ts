@@ -1,5 +1,6 @@
 /** From the bytes of a request to an object of the expected kind, with upstream's warnings and errors. */
 import type { JsonObject } from '../json-value.ts';
+import { ProtobufError } from '../protobuf/reader.ts';
 import { apiVersionOf, type KubeObject } from '../resource.ts';
 import { kindSchema } from '../schema/built-in.ts';
 import type { SchemaNode } from '../schema/node.ts';
@@ -8,7 +9,6 @@ import { JsonSyntaxError } from './careful-json.ts';
 import { conform, TypeMismatchError } from './conform.ts';
 import { parseJson } from './json-text.ts';
 import { decodeMessage, openEnvelope } from './protobuf.ts';
-import { ProtobufError } from './protobuf-reader.ts';
 import { parseYaml, YamlSyntaxError } from './yaml-text.ts';
 
 /** What to do about unknown and duplicate fields (`?fieldValidation=`); upstream's default is `Warn`. */

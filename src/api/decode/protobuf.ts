@@ -6,9 +6,9 @@ import { isUtf8 } from 'node:buffer';
 import { LIMITS } from '../../lib/limits.ts';
 import { formatTime } from '../durations.ts';
 import { type JsonObject, setOwn } from '../json-value.ts';
+import { ProtobufError, ProtobufReader } from '../protobuf/reader.ts';
 import { parseJson } from './json-text.ts';
 import { MESSAGE_LINES } from './messages.gen.ts';
-import { ProtobufError, ProtobufReader } from './protobuf-reader.ts';
 
 const MAGIC = Buffer.from('k8s\0');
 

@@ -2,8 +2,9 @@
  * OpenAPI v2 in protobuf, which old clients insist on. Field numbers as in gnostic's openapi.v2 messages:
  * https://github.com/google/gnostic/blob/main/openapiv2/OpenAPIv2.proto
  */
+
+import { ProtobufWriter } from '../protobuf/writer.ts';
 import { type DocumentOptions, documentParts } from './document.ts';
-import { ProtobufWriter } from './protobuf-writer.ts';
 import type { SchemaObject } from './schema-object.ts';
 
 /** What clients put into `Accept`. */

@@ -1,4 +1,4 @@
-/** Writes the protobuf wire format; the counterpart of the decoder's reader, for the one document we send so. */
+/** Writes the protobuf wire format; the counterpart of the decoder's reader. */
 export class ProtobufWriter {
   readonly #chunks: Uint8Array[] = [];
   #sizeBytes = 0;
@@ -33,6 +33,16 @@ export class ProtobufWriter {
     if (value !== true) return this;
     this.#varint(number * 8);
     this.#varint(1);
+    return this;
+  }
+
+  /** An integer field; negative ones take ten bytes, as int32 and int64 do. */
+  integer(number: number, value: number | bigint): this {
+    this.#varint(number * 8);
+    let rest = BigInt.asUintN(64, BigInt(value));
+    const bytes: number[] = [];
+    for (; rest >= 128n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
+    this.#push(Uint8Array.from([...bytes, Number(rest)]));
     return this;
   }
 
