@@ -9,7 +9,7 @@ import type { Datastore } from '../datastore/port.ts';
 import type { Clock } from '../lib/clock.ts';
 import { LIMITS } from '../lib/limits.ts';
 import type { Logger } from '../lib/log.ts';
-import type { AdmissionPlugin, AdmissionPluginFactory } from './admission/port.ts';
+import type { AdmissionPlugin } from './admission/port.ts';
 import type { Authenticator } from './authn/port.ts';
 import type { Authorizer } from './authz/port.ts';
 import { bootstrap } from './bootstrap.ts';
@@ -32,12 +32,15 @@ import type { Engine, ObjectSchema, ServedResource } from './registry/served-res
 import { keyPrefix } from './registry/storage-key.ts';
 import { createAllocators, rebuildAllocators } from './resources/core/service-allocators.ts';
 import { createStreams, type Streams } from './stream/streams.ts';
+import type { WatchCache } from './watchcache/port.ts';
 import { createWatchCaches, type WatchCaches } from './watchcache/watch-caches.ts';
 
 /** What authentication, authorization and admission are made of: state of the cluster itself. */
 export interface SecurityContext {
   /** Reads and writes as the server itself. */
   readonly client: Client;
+  /** The newest state of a resource; `undefined` where it is not served. */
+  readonly cacheOf: (resource: Pick<Resource, 'group' | 'resource'>) => WatchCache | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -54,7 +57,8 @@ export interface Security {
 export interface ApiServerOptions {
   readonly datastore: Datastore;
   readonly definitions: readonly ResourceDefinition[];
-  readonly admission: readonly (AdmissionPlugin | AdmissionPluginFactory)[];
+  /** Makes the plugins, in the order they are asked. */
+  readonly admission: (context: SecurityContext) => readonly AdmissionPlugin[];
   /** Called once every resource can be read and written, before the first request. */
   readonly security: (context: SecurityContext) => Security | Promise<Security>;
   readonly nodeConnector: NodeConnector;
@@ -117,7 +121,7 @@ class KedgeApiServer implements ApiServer {
     const { datastore, clock } = options;
     this.#caches = createWatchCaches({ datastore, clock });
     this.#watches = new Watches(clock);
-    this.#streams = createStreams({ connector: options.nodeConnector, log: options.log });
+    this.#streams = createStreams({ connector: options.nodeConnector, registry: this.registry });
     this.#serverClient = this.#clientOf(SERVER_USER, 'kedge', () => {});
   }
 
@@ -143,9 +147,8 @@ class KedgeApiServer implements ApiServer {
       services.map((one) => one.object() as Service),
     );
     for (const problem of problems) log.warn('service address', { problem });
-    const context = { client: this.#serverClient, clock, log };
-    for (const plugin of this.#options.admission)
-      admission.push(typeof plugin === 'function' ? plugin(context) : plugin);
+    const context = { client: this.#serverClient, cacheOf: this.#cacheOf, clock, log };
+    admission.push(...this.#options.admission(context));
     this.#security = await this.#options.security(context);
     await bootstrap({
       client: this.#serverClient,
@@ -155,6 +158,10 @@ class KedgeApiServer implements ApiServer {
       objects: this.#options.bootstrapObjects ?? [],
     });
   }
+
+  readonly #cacheOf: SecurityContext['cacheOf'] = ({ group, resource }) =>
+    this.registry.endpoints.find((one) => one.resource.group === group && one.resource.resource === resource)
+      ?.served.cache;
 
   client(user: UserInfo, fieldManager = user.name): Client {
     const { authorizer } = this.#security!;

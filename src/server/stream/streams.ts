@@ -1,16 +1,51 @@
+import { pipeline } from 'node:stream/promises';
+import { badRequest } from '../../api/status.ts';
 import type { NodeConnector } from '../../client/node-port.ts';
-import type { Logger } from '../../lib/log.ts';
 import type { HandlerContext } from '../http/handler.ts';
 import type { UpgradeHandler } from '../http/listener.ts';
-import type { StreamHandlers } from '../http/resource-handler.ts';
+import type { ResourceCall, StreamHandlers } from '../http/resource-handler.ts';
+import type { Registry } from '../registry/registry.ts';
+import { logRequest, podTarget } from './pod-target.ts';
+import { createUpgradeHandler } from './upgrade.ts';
 
+/** Everything of a pod that streams, by way of its node. */
 export interface Streams extends StreamHandlers {
   upgrade(context: HandlerContext): UpgradeHandler;
 }
 
-export function createStreams(_options: { connector: NodeConnector; log: Logger }): Streams {
+const UPGRADED = new Set(['exec', 'attach', 'portforward']);
+
+export function createStreams(options: { connector: NodeConnector; registry: Registry }): Streams {
+  const { connector, registry } = options;
   return {
-    find: () => undefined,
-    upgrade: () => (_request, socket) => socket.destroy(),
+    find(resource, group, subresource) {
+      if (group !== '' || resource !== 'pods') return undefined;
+      if (subresource === 'log') return (call) => sendLog(call, connector, registry);
+      if (UPGRADED.has(subresource))
+        return async () => {
+          throw badRequest('Upgrade request required');
+        };
+      return undefined;
+    },
+    upgrade: (context) => createUpgradeHandler(context, connector),
   };
+}
+
+async function sendLog(
+  { exchange, info }: ResourceCall,
+  connector: NodeConnector,
+  registry: Registry,
+): Promise<void> {
+  const target = podTarget(registry, info);
+  const request = logRequest(target, exchange.query);
+  const node = await connector.connect(target.nodeName);
+  const log = await node.logs(request);
+  const { response } = exchange;
+  response.statusCode = 200;
+  response.setHeader('content-type', 'text/plain');
+  // A follower wants to know that it is connected before there is anything to read.
+  response.flushHeaders();
+  await pipeline(log, response).catch((error: unknown) => {
+    if (!exchange.signal.aborted) throw error;
+  });
 }

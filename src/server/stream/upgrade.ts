@@ -1,0 +1,187 @@
+import type { IncomingMessage } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
+import { ApiError, apiError, badRequest } from '../../api/status.ts';
+import type { NodeConnector } from '../../client/node-port.ts';
+import { LIMITS } from '../../lib/limits.ts';
+import { errorText } from '../../lib/log.ts';
+import { authenticate } from '../http/authenticate.ts';
+import { authorizeRequest, authorizeVerb } from '../http/authorize.ts';
+import { statusOf } from '../http/exchange.ts';
+import type { HandlerContext } from '../http/handler.ts';
+import { impersonate } from '../http/impersonate.ts';
+import type { UpgradeHandler } from '../http/listener.ts';
+import { parseRequest, type ResourceRequest } from '../http/request-info.ts';
+import { execRequest, podTarget } from './pod-target.ts';
+import { PORT_FORWARD_PROTOCOL, PortForwarder } from './port-forward.ts';
+import { SpdySession, type SpdyStream } from './spdy.ts';
+import { refuseSpdyExec, SPDY_EXEC_PROTOCOLS, SpdyExecStreams, serveSpdyExec } from './spdy-exec.ts';
+import { EXEC_PROTOCOLS, serveExec } from './web-socket-exec.ts';
+
+/** SPDY for port-forward inside a WebSocket (KEP-4006). */
+const TUNNEL_PROTOCOL = `SPDY/3.1+${PORT_FORWARD_PROTOCOL}`;
+
+interface Call {
+  readonly context: HandlerContext;
+  readonly connector: NodeConnector;
+  readonly info: ResourceRequest;
+  readonly query: URLSearchParams;
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
+
+/** Answers requests that turn the connection into a stream: exec, attach, port-forward. */
+export function createUpgradeHandler(context: HandlerContext, connector: NodeConnector): UpgradeHandler {
+  return (request, socket, head) => {
+    socket.on('error', () => {});
+    answer(context, connector, { request, socket, head }).catch((error: unknown) => {
+      if (!(error instanceof ApiError))
+        context.log.error('upgrade failed', { path: request.url?.split('?')[0], error: errorText(error) });
+      refuse(socket, error);
+    });
+  };
+}
+
+async function answer(
+  context: HandlerContext,
+  connector: NodeConnector,
+  connection: Pick<Call, 'request' | 'socket' | 'head'>,
+): Promise<void> {
+  const { request } = connection;
+  const [path = '/', search = ''] = (request.url ?? '').split('?', 2);
+  const query = new URLSearchParams(search);
+  const info = parseRequest(request.method ?? 'GET', path, query);
+  const sender = await authenticate(context.authenticator, request as unknown as Http2ServerRequest);
+  const user = impersonate(context.authorizer, sender, request.headers);
+  if (!info) throw badRequest(`cannot decode path ${JSON.stringify(path)}`);
+  authorizeRequest(context.authorizer, user, info);
+  if (!info.isResource || info.group !== '' || info.resource !== 'pods')
+    throw apiError('NotFound', 'the server could not find the requested resource', { details: {} });
+  // A WebSocket can only be asked for with GET; what it does is what POST does.
+  if (info.verb === 'get') authorizeVerb(context.authorizer, user, info, 'create');
+  const call: Call = { context, connector, info, query, ...connection };
+  if (info.subresource === 'portforward') return forwardPorts(call);
+  if (info.subresource === 'exec' || info.subresource === 'attach') return runProcess(call);
+  throw badRequest(`${info.subresource || info.resource} cannot be upgraded`);
+}
+
+function isWebSocket({ request }: Call): boolean {
+  return (request.headers.upgrade ?? '').toLowerCase() === 'websocket';
+}
+
+async function runProcess(call: Call): Promise<void> {
+  const { context, connector, info, query } = call;
+  const target = podTarget(context.registry, info);
+  const request = execRequest(target, info, query);
+  const node = await connector.connect(target.nodeName);
+  const open = () => (info.subresource === 'exec' ? node.exec(request) : node.attach(request));
+  if (isWebSocket(call)) {
+    checkOffered(call, EXEC_PROTOCOLS);
+    // Before the handshake, so that a refusal is an HTTP answer with a Status.
+    const session = await open();
+    const web = await acceptWebSocket(call, EXEC_PROTOCOLS).catch((error: unknown) => {
+      session.close();
+      throw error;
+    });
+    return serveExec(web, session);
+  }
+  const protocol = acceptSpdy(call, SPDY_EXEC_PROTOCOLS, 'channel.k8s.io');
+  const streams = new SpdyExecStreams(request, protocol);
+  const connection = new SpdySession(call.socket, { onStream: (stream) => streams.add(stream) }, call.head);
+  const opened = await streams.all(context.clock, connection.closed).catch(() => undefined);
+  if (!opened) return connection.close();
+  try {
+    await serveSpdyExec(connection, opened, await open(), protocol);
+  } catch (error) {
+    await refuseSpdyExec(connection, opened, error, protocol);
+  }
+}
+
+async function forwardPorts(call: Call): Promise<void> {
+  const { context, connector, info } = call;
+  const target = podTarget(context.registry, info);
+  const node = await connector.connect(target.nodeName);
+  const forwarder = new PortForwarder(node, target.ref);
+  const onStream = (stream: SpdyStream): void => forwarder.add(stream);
+  if (isWebSocket(call)) {
+    const web = await acceptWebSocket(call, [TUNNEL_PROTOCOL]);
+    await new SpdySession(createWebSocketStream(web), { onStream }).closed;
+    web.close(1000);
+    return;
+  }
+  acceptSpdy(call, [PORT_FORWARD_PROTOCOL], PORT_FORWARD_PROTOCOL);
+  await new SpdySession(call.socket, { onStream }, call.head).closed;
+}
+
+function offeredProtocols({ request }: Call): string[] {
+  return (request.headers['sec-websocket-protocol'] ?? '').split(',').map((one) => one.trim());
+}
+
+function checkOffered(call: Call, known: readonly string[]): void {
+  const offered = offeredProtocols(call);
+  if (offered.some((one) => known.includes(one)) || offered.join('') === '') return;
+  throw badRequest(
+    `unable to negotiate a subprotocol: client offers ${offered.join(', ')}; server knows ${known.join(', ')}`,
+  );
+}
+
+/** Rejects with 400 when client and server know no protocol in common. */
+function acceptWebSocket(call: Call, known: readonly string[]): Promise<WebSocket> {
+  const { request, socket, head } = call;
+  checkOffered(call, known);
+  const server = new WebSocketServer({
+    noServer: true,
+    maxPayload: LIMITS.stream.messageBytes,
+    perMessageDeflate: false,
+    handleProtocols: (offered) => [...offered].find((one) => known.includes(one)) ?? false,
+  });
+  return new Promise((resolve) => server.handleUpgrade(request, socket, head, resolve));
+}
+
+/** Switches to SPDY; returns the protocol agreed on. Throws 400 or 403-like refusals before that. */
+function acceptSpdy(call: Call, known: readonly string[], oldest: string): string {
+  const { request, socket } = call;
+  if (!/^spdy\/3\.1$/i.test(request.headers.upgrade ?? ''))
+    throw badRequest(`unable to upgrade to ${JSON.stringify(request.headers.upgrade ?? '')}`);
+  const header = request.headers['x-stream-protocol-version'];
+  const offered =
+    header === undefined
+      ? [oldest]
+      : String(header)
+          .split(',')
+          .map((one) => one.trim());
+  const protocol = known.find((one) => offered.includes(one));
+  if (protocol === undefined)
+    throw badRequest(
+      `unable to upgrade: unable to negotiate protocol: client supports [${offered.join(' ')}], server accepts [${known.join(' ')}]`,
+    );
+  socket.write(
+    [
+      'HTTP/1.1 101 Switching Protocols',
+      'Connection: Upgrade',
+      'Upgrade: SPDY/3.1',
+      `X-Stream-Protocol-Version: ${protocol}`,
+      '\r\n',
+    ].join('\r\n'),
+  );
+  return protocol;
+}
+
+/** An HTTP answer where there is no response object: the request asked for something else. */
+function refuse(socket: Duplex, error: unknown): void {
+  if (socket.destroyed) return;
+  const status = statusOf(error);
+  const body = JSON.stringify(status);
+  socket.end(
+    [
+      `HTTP/1.1 ${status.code} ${status.reason ?? 'Error'}`,
+      'Content-Type: application/json',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  );
+}
