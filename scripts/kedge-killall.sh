@@ -1,10 +1,9 @@
 #!/bin/sh
 # Stops Kedge and everything it started: server, containers, shims, containerd, mounts, network. Keeps the data.
-#   KEDGE_DATA_DIR, KEDGE_STATE_DIR, KEDGE_BRIDGE_NAME, KEDGE_CGROUP_ROOT: where they are, if not in the usual places.
+#   KEDGE_DATA_DIR, KEDGE_STATE_DIR, KEDGE_CGROUP_ROOT: where they are, if not in the usual places.
 set -u
 DATA=${KEDGE_DATA_DIR:-/var/lib/kedge}
 RUN=${KEDGE_STATE_DIR:-/run/kedge}
-BRIDGE=${KEDGE_BRIDGE_NAME:-kedge0}
 CGROUP=${KEDGE_CGROUP_ROOT:-kedge}
 [ "$(id -u)" = 0 ] || { echo 'error: run this as root' >&2; exit 1; }
 
@@ -56,7 +55,6 @@ awk '{print $2}' /proc/self/mounts | grep -E "^($DATA|$RUN)/" | sort -r | while 
   umount -l "$(printf '%b' "$mount")" 2>/dev/null
 done
 
-ip link delete "$BRIDGE" 2>/dev/null
 command -v nft >/dev/null && nft delete table inet kedge 2>/dev/null
 command -v nft >/dev/null && nft delete table ip kedge 2>/dev/null
 for root in /sys/fs/cgroup /sys/fs/cgroup/*; do

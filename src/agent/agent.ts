@@ -47,6 +47,8 @@ export interface AgentOptions {
   readonly clusterDNS: string | readonly string[];
   readonly clusterDomain: string;
   readonly maxPods?: number;
+  /** Control group that all pods are below; `kedge` by default. */
+  readonly cgroupRoot?: string;
   /** What the node calls itself; `kubelet --version`. */
   readonly version: string;
   readonly resolvConf?: string;
@@ -91,6 +93,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     clusterDNS: [options.clusterDNS].flat(),
     clusterDomain: options.clusterDomain,
     maxPods,
+    cgroupRoot: options.cgroupRoot ?? 'kedge',
     version: options.version,
     resolvConf: options.resolvConf ?? '/etc/resolv.conf',
     memoryCapacityBytes: facts.memoryBytes,

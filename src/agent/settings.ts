@@ -9,6 +9,8 @@ export interface AgentSettings {
   readonly clusterDNS: readonly string[];
   readonly clusterDomain: string;
   readonly maxPods: number;
+  /** Control group that all pods are below. */
+  readonly cgroupRoot: string;
   /** `v1.36.3+kedge.…` */
   readonly version: string;
   /** The node's resolver file. */

@@ -1,11 +1,18 @@
 import { deploymentController } from './deployment/controller.ts';
+import { endpointSliceController } from './endpointslice/controller.ts';
+import { endpointsController } from './endpointslice/endpoints-controller.ts';
+import { endpointSliceMirroringController } from './endpointslice/mirroring-controller.ts';
+import { garbageCollector } from './garbage-collector/controller.ts';
 import { namespaceController } from './namespace/controller.ts';
+import { nodeIpamController } from './node-ipam/controller.ts';
+import { nodeLifecycleController, taintEvictionController } from './node-lifecycle/controller.ts';
+import { podGCController } from './pod-gc/controller.ts';
 import type { Controller, ControllerContext } from './port.ts';
 import { replicaSetController, replicationController } from './replicaset/controller.ts';
 import { rootCAController } from './root-ca/controller.ts';
 import { serviceAccountController } from './serviceaccount/controller.ts';
 
-/** Every controller, one line each. */
+/** Every controller that needs nothing but the context, one line each. */
 export const CONTROLLERS = [
   namespaceController,
   serviceAccountController,
@@ -13,17 +20,28 @@ export const CONTROLLERS = [
   replicaSetController,
   replicationController,
   deploymentController,
+  endpointSliceController,
+  endpointsController,
+  endpointSliceMirroringController,
+  garbageCollector,
+  nodeLifecycleController,
+  taintEvictionController,
+  podGCController,
 ] as const satisfies readonly Controller[];
 
 /**
- * Starts all of them over one set of informers, and those informers. The returned function stops the controllers and
+ * Starts all but the `disabled` ones over one set of informers, and those informers. The returned function stops the controllers and
  * resolves when none does anything any more; the informers stay the caller's to stop.
  */
 export function startControllers(
   context: ControllerContext,
-  controllers: readonly Controller[] = CONTROLLERS,
+  disabled: ReadonlySet<string> = new Set(),
 ): () => Promise<void> {
-  const stops = controllers.map((controller) => controller.start(context));
+  const { clusterCIDR } = context.cluster;
+  const all: Controller[] = [...CONTROLLERS];
+  if (clusterCIDR !== undefined) all.push(nodeIpamController(clusterCIDR));
+  const wanted = all.filter(({ name }) => !disabled.has(name));
+  const stops = wanted.map((controller) => controller.start(context));
   context.informers.start().catch((error: unknown) => {
     context.log.error('informers did not start', { error });
   });

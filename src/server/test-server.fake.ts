@@ -25,7 +25,7 @@ export async function startTestServer(
   const server = await createApiServer({
     datastore,
     definitions: RESOURCES,
-    admission: options.admission ?? [],
+    admission: () => options.admission ?? [],
     security: () => openSecurity(options),
     nodeConnector: options.connector ?? {
       connect: async (node) => {

@@ -92,7 +92,6 @@ export class Board {
     return {
       KEDGE_DATA_DIR: this.dataDir,
       KEDGE_STATE_DIR: this.stateDir,
-      KEDGE_BRIDGE_NAME: 'kedge0',
       KEDGE_CGROUP_ROOT: this.name,
     };
   }

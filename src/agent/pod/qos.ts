@@ -33,9 +33,9 @@ export function oomScoreAdj(pod: Pod, container: Container, memoryCapacityBytes:
   return Math.min(999, Math.max(3, score));
 }
 
-/** `kedge/pods/burstable/pod<uid>`; guaranteed pods sit directly below `kedge/pods`. */
-export function podCgroup(pod: Pod): string {
+/** `kedge/pods/burstable/pod<uid>` below the root `kedge`; guaranteed pods sit directly below `kedge/pods`. */
+export function podCgroup(pod: Pod, root: string): string {
   const qos = qosClass(pod);
   const level = qos === 'Guaranteed' ? '' : `${qos.toLowerCase()}/`;
-  return `kedge/pods/${level}pod${pod.metadata.uid}`;
+  return `${root}/pods/${level}pod${pod.metadata.uid}`;
 }

@@ -20,7 +20,7 @@ export function sandboxConfig(pod: Pod, settings: AgentSettings): SandboxConfig 
     hostPID: spec?.hostPID === true,
     ports: hostNetwork ? [] : portMappings(pod),
     sysctls: Object.fromEntries(sysctls.map(({ name, value }) => [name, value])),
-    cgroupParent: podCgroup(pod),
+    cgroupParent: podCgroup(pod, settings.cgroupRoot),
   };
 }
 

@@ -33,7 +33,6 @@ export interface ServerConfig {
   readonly disableAgent: boolean;
   readonly containerRuntimeEndpoint: string | undefined;
   readonly snapshotter: string;
-  readonly bridgeName: string;
   readonly cgroupRoot: string;
   readonly disabled: ReadonlySet<string>;
 }
@@ -78,7 +77,6 @@ export function serverConfig(values: FlagValues): ServerConfig {
     disableAgent: values['disable-agent'] === true,
     containerRuntimeEndpoint: optional('container-runtime-endpoint')?.replace(/^unix:\/\//, ''),
     snapshotter: text('snapshotter'),
-    bridgeName: text('bridge-name'),
     cgroupRoot: text('cgroup-root'),
     disabled: new Set(list('disable')),
   };

@@ -173,14 +173,6 @@ export const SERVER_FLAGS = {
     group: 'Agent',
     describe: 'Control group under which pods run',
   },
-  'bridge-name': {
-    type: 'string',
-    value: 'name',
-    default: 'kedge0',
-    group: 'Agent',
-    describe: 'Name of the bridge pods are plugged into',
-  },
-
   disable: {
     type: 'list',
     value: 'part',

@@ -1,0 +1,249 @@
+import { hostname, networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { createEventRecorder } from '../../client/event-writer.ts';
+import type { InformerFactory } from '../../client/informer.ts';
+import { createInformerFactory } from '../../client/informer-factory.ts';
+import type { NodeConnector } from '../../client/node-port.ts';
+import { startControllers } from '../../controllers/table.ts';
+import { StorageError } from '../../datastore/port.ts';
+import { openSqliteDatastore, type SqliteDatastore } from '../../datastore/sqlite/datastore.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { errorText, type Logger } from '../../lib/log.ts';
+import { startScheduler } from '../../scheduler/scheduler.ts';
+import { createAdmission } from '../../server/admission/table.ts';
+import { type ApiServer, createApiServer } from '../../server/api-server.ts';
+import type { Listener, TlsFiles } from '../../server/http/listener.ts';
+import { writeKubeconfig } from '../../server/pki/kubeconfig.ts';
+import { servingNames } from '../../server/pki/names.ts';
+import { ensureServerPki, type ServerPki } from '../../server/pki/server-pki.ts';
+import { RESOURCES } from '../../server/resources/table.ts';
+import { createSecurity, securityPages } from '../../server/security.ts';
+import { Failure } from '../failure.ts';
+import type { ServerConfig } from './config.ts';
+import { nativeParts } from './native.ts';
+
+export interface ControlPlane {
+  readonly server: ApiServer;
+  readonly informers: InformerFactory;
+  /** Stops in the reverse order of the start; the last acknowledged write is on disk when it resolves. */
+  stop(): Promise<void>;
+}
+
+export interface ControlPlaneOptions {
+  readonly config: ServerConfig;
+  readonly nodeConnector: NodeConnector;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Certificates, datastore, API server, controllers and scheduler, in this order. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { config, clock, log } = options;
+  const [datastore, pki] = await Promise.all([openDatastore(options), ensurePki(options)]);
+  const stops: (() => Promise<void>)[] = [() => datastore.close()];
+  try {
+    const security = {
+      serviceAccountKeyPem: pki.serviceAccountKeyPem,
+      issuer: `https://kubernetes.default.svc.${config.clusterDomain}`,
+    };
+    const server = await createApiServer({
+      datastore,
+      definitions: RESOURCES,
+      admission: createAdmission,
+      security: (context) => createSecurity({ ...security, ...context }),
+      pages: securityPages(security),
+      nodeConnector: options.nodeConnector,
+      serviceCidr: config.serviceCIDR,
+      nodePorts: { first: config.nodePorts.from, last: config.nodePorts.to },
+      advertise: { address: config.advertiseAddress, port: config.port },
+      clock,
+      log: log.child('apiserver'),
+    });
+    stops.push(() => server.close());
+    const listener = await listen(server, options, pki);
+    stops.push(keepCertificates(options, listener, pki));
+    const informers = createInformerFactory({
+      client: server.client(CONTROLLER_MANAGER),
+      clock,
+      log: log.child('informers'),
+    });
+    stops.push(() => informers.stop());
+    stops.push(...startLoops(options, { server, informers, pki }));
+    await informers.start();
+    return { server, informers, stop: () => stopAll(stops, log) };
+  } catch (error) {
+    await stopAll(stops, log);
+    throw error;
+  }
+}
+
+/** In-process parts are the server itself; their names tell managed fields and audit who wrote. */
+const CONTROLLER_MANAGER = {
+  name: 'system:kube-controller-manager',
+  groups: ['system:masters', 'system:authenticated'],
+};
+const SCHEDULER = { name: 'system:kube-scheduler', groups: ['system:masters', 'system:authenticated'] };
+
+async function stopAll(stops: (() => Promise<void>)[], log: Logger): Promise<void> {
+  for (const stop of stops.splice(0).reverse()) {
+    await stop().catch((error: unknown) => log.error('while stopping', { error }));
+  }
+}
+
+async function openDatastore({ config, clock, log }: ControlPlaneOptions): Promise<SqliteDatastore> {
+  const path = join(config.dataDir, 'server/db/kedge.db');
+  try {
+    return await openSqliteDatastore({
+      path,
+      clock,
+      log: log.child('datastore'),
+      ...nativeParts(config.dataDir),
+    });
+  } catch (cause) {
+    if (cause instanceof StorageError) throw new Failure(cause.message, 1, { cause });
+    throw new Failure(`cannot open the datastore ${path}: ${errorText(cause)}`, 1, { cause });
+  }
+}
+
+function ensurePki({ config, clock, log }: ControlPlaneOptions): Promise<ServerPki> {
+  const [serviceIP] = config.serviceCIDR.split('/');
+  return ensureServerPki({
+    directory: join(config.dataDir, 'server/tls'),
+    names: servingNames({
+      hostname: hostname(),
+      addresses: [config.node.ip, config.advertiseAddress, ...localAddresses()],
+      extra: config.tlsSans,
+      clusterDomain: config.clusterDomain,
+      serviceIps: [serviceIP?.replace(/\d+$/, (last) => String(Number(last) + 1)) ?? ''],
+    }),
+    clock,
+    log: log.child('pki'),
+  });
+}
+
+function localAddresses(): string[] {
+  return Object.entries(networkInterfaces())
+    .filter(([name]) => !/^(kedge|cni|veth|docker|br-)/.test(name))
+    .flatMap(([, list]) => list ?? [])
+    .filter(({ internal, scopeid }) => !internal && !scopeid)
+    .map(({ address }) => address);
+}
+
+function tlsFiles({ serving, clientCa }: ServerPki): TlsFiles {
+  return { cert: serving.certificatePem, key: serving.keyPem, clientCa: clientCa.certificatePem };
+}
+
+async function listen(
+  server: ApiServer,
+  { config, log }: ControlPlaneOptions,
+  pki: ServerPki,
+): Promise<Listener> {
+  const { port, bindAddress: host } = config;
+  let listener: Listener;
+  try {
+    listener = await server.listen({ host, port, tls: tlsFiles(pki) });
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === 'EADDRINUSE') {
+      throw new Failure(
+        `port ${port} on ${host} is in use: stop what listens there, or give another --https-listen-port`,
+        1,
+        { cause },
+      );
+    }
+    if (code === 'EADDRNOTAVAIL')
+      throw new Failure(`--bind-address ${host} is not an address of this machine`, 1, { cause });
+    throw cause;
+  }
+  await publishKubeconfig(config, pki);
+  log.info('API server listens', { address: host, port, kubeconfig: config.kubeconfig.path });
+  return listener;
+}
+
+async function publishKubeconfig(config: ServerConfig, pki: ServerPki): Promise<void> {
+  const { path, mode } = config.kubeconfig;
+  const host = ['0.0.0.0', '::'].includes(config.bindAddress) ? '127.0.0.1' : config.bindAddress;
+  const server = `https://${host.includes(':') ? `[${host}]` : host}:${config.port}`;
+  try {
+    await writeKubeconfig(path, { server, caPem: pki.serverCa.certificatePem, client: pki.admin }, mode);
+  } catch (cause) {
+    throw new Failure(
+      `cannot write the kubeconfig ${path}: ${errorText(cause)}; choose another place with --write-kubeconfig`,
+      1,
+      { cause },
+    );
+  }
+}
+
+/** Renews certificates while the server runs, so that a board never restarted does not lock itself out. */
+function keepCertificates(
+  options: ControlPlaneOptions,
+  listener: Listener,
+  first: ServerPki,
+): () => Promise<void> {
+  const { clock, log, config } = options;
+  const retryMs = 60 * 60_000;
+  let timer = clock.setTimer(Math.max(retryMs, first.renewAtMs - clock.now()), renew);
+  function renew(): void {
+    ensurePki(options)
+      .then(async (pki) => {
+        listener.reload(tlsFiles(pki));
+        await publishKubeconfig(config, pki);
+        timer = clock.setTimer(Math.max(retryMs, pki.renewAtMs - clock.now()), renew);
+      })
+      .catch((error: unknown) => {
+        log.error('cannot renew certificates, will try again in an hour', { error });
+        timer = clock.setTimer(retryMs, renew);
+      });
+  }
+  return async () => timer.cancel();
+}
+
+function startLoops(
+  { config, clock, log }: ControlPlaneOptions,
+  { server, informers, pki }: { server: ApiServer; informers: InformerFactory; pki: ServerPki },
+): (() => Promise<void>)[] {
+  const stops: (() => Promise<void>)[] = [];
+  const client = server.client(CONTROLLER_MANAGER);
+  const events = createEventRecorder({
+    client,
+    clock,
+    log: log.child('events'),
+    component: 'kube-controller-manager',
+  });
+  stops.push(
+    startControllers(
+      {
+        client,
+        informers,
+        events,
+        clock,
+        log: log.child('controllers'),
+        cluster: {
+          clusterCIDR: config.clusterCIDR,
+          rootCA: pki.serverCa.certificatePem,
+          resources: server.registry.endpoints
+            .filter(({ conversion, served }) => !conversion && !served.definition.virtual)
+            .map(({ resource }) => resource),
+          signLegacyToken: async () => {
+            throw new Error('legacy tokens are not signed');
+          },
+        },
+      },
+      config.disabled,
+    ),
+  );
+  if (!config.disabled.has('scheduler')) {
+    const scheduler = server.client(SCHEDULER);
+    stops.push(
+      startScheduler({
+        client: scheduler,
+        informers,
+        events: events.for('default-scheduler'),
+        clock,
+        log: log.child('scheduler'),
+      }),
+    );
+  }
+  return stops;
+}

@@ -1,0 +1,157 @@
+import { join } from 'node:path';
+import { type Agent, startAgent } from '../../agent/agent.ts';
+import { nodes } from '../../api/resources.gen.ts';
+import { apiError } from '../../api/status.ts';
+import { createEventRecorder } from '../../client/event-writer.ts';
+import type { NodeApi, NodeConnector } from '../../client/node-port.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Exec } from '../../lib/exec.ts';
+import type { Logger } from '../../lib/log.ts';
+import { VERSION } from '../../lib/version.ts';
+import { startDns } from '../../network/dns/dns.ts';
+import { startServiceProxy } from '../../network/services/proxy.ts';
+import { type Containerd, startContainerd } from '../../runtime/containerd-daemon.ts';
+import { createCtrRuntime } from '../../runtime/ctr/ctr-runtime.ts';
+import type { Runtime } from '../../runtime/port.ts';
+import type { ServerConfig } from './config.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { importImages } from './import-images.ts';
+
+/** The one node this process runs; other names cannot be reached. */
+export class LocalNode implements NodeConnector {
+  api: NodeApi | undefined;
+  readonly #name: string;
+  constructor(name: string) {
+    this.#name = name;
+  }
+  async connect(nodeName: string): Promise<NodeApi> {
+    if (nodeName === this.#name && this.api) return this.api;
+    throw apiError('ServiceUnavailable', `the agent of node ${JSON.stringify(nodeName)} cannot be reached`);
+  }
+}
+
+export interface NodeOptions {
+  readonly config: ServerConfig;
+  readonly control: ControlPlane;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly exec: Exec;
+}
+
+/** containerd, runtime, Services, names and the agent of this board. */
+export async function startNode(
+  options: NodeOptions,
+): Promise<{ readonly api: NodeApi; stop(): Promise<void> }> {
+  const { config, control, clock, log, exec } = options;
+  const { informers, server } = control;
+  const nodeName = config.node.name;
+  const client = server.client({
+    name: `system:node:${nodeName}`,
+    groups: ['system:nodes', 'system:masters', 'system:authenticated'],
+  });
+  const containerd = await startOwnContainerd(options);
+  const runtime = createRuntime(options, containerd);
+  const proxy = config.disabled.has('service-proxy')
+    ? undefined
+    : startServiceProxy({
+        informers,
+        exec,
+        clock,
+        log: log.child('services'),
+        nodeName,
+        clusterCIDRs: [config.clusterCIDR],
+        serviceCIDRs: [config.serviceCIDR],
+        nodeIPs: [config.node.ip],
+        localIPs: config.disabled.has('dns') ? [] : [config.clusterDNS],
+      });
+  const dns = config.disabled.has('dns')
+    ? undefined
+    : startDns({
+        informers,
+        exec,
+        clock,
+        log: log.child('dns'),
+        addresses: [config.clusterDNS],
+        clusterDomain: config.clusterDomain,
+      });
+  const agent: Agent = await startAgent({
+    client,
+    informers,
+    events: createEventRecorder({
+      client,
+      clock,
+      log: log.child('events'),
+      component: 'kubelet',
+      host: nodeName,
+    }),
+    runtime,
+    clock,
+    log,
+    exec,
+    nodeName,
+    nodeIP: config.node.ip,
+    labels: config.node.labels,
+    taints: config.node.taints,
+    dataDir: join(config.dataDir, 'agent'),
+    stateDir: join(config.stateDir, 'agent'),
+    clusterDNS: config.clusterDNS,
+    clusterDomain: config.clusterDomain,
+    cgroupRoot: config.cgroupRoot,
+    version: VERSION,
+  });
+  await informers.start();
+  importImages({ folder: join(config.dataDir, 'agent/images'), runtime, log: log.child('images') }).catch(
+    (error: unknown) => log.error('cannot load images', { error }),
+  );
+  return {
+    api: agent.api,
+    async stop() {
+      await agent.stop();
+      await dns?.stop();
+      await proxy?.stop();
+      await runtime.close();
+      await containerd?.stop();
+    },
+  };
+}
+
+async function startOwnContainerd({
+  config,
+  exec,
+  clock,
+  log,
+}: NodeOptions): Promise<Containerd | undefined> {
+  if (config.containerRuntimeEndpoint !== undefined) return undefined;
+  return await startContainerd({
+    exec,
+    clock,
+    log: log.child('containerd'),
+    root: join(config.dataDir, 'agent/containerd'),
+    state: join(config.stateDir, 'containerd'),
+    address: join(config.stateDir, 'containerd/containerd.sock'),
+  });
+}
+
+function createRuntime(
+  { config, control, exec, clock, log }: NodeOptions,
+  containerd: Containerd | undefined,
+): Runtime {
+  const node = control.informers.for(nodes);
+  return createCtrRuntime({
+    exec,
+    clock,
+    log: log.child('runtime'),
+    address: containerd?.address ?? config.containerRuntimeEndpoint ?? '',
+    stateDir: config.stateDir,
+    dataDir: join(config.dataDir, 'agent/runtime'),
+    logDir: join(config.dataDir, 'agent/logs'),
+    snapshotter: config.snapshotter,
+    ...(containerd === undefined ? {} : { containerdRoot: containerd.root }),
+    cni: {
+      binDirs: ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'],
+      userConfDir: '/etc/cni/net.d',
+      confDir: join(config.dataDir, 'agent/etc/cni/net.d'),
+      podCidrs: () => node.store.get(undefined, config.node.name)?.spec?.podCIDRs ?? [],
+    },
+  });
+}
