@@ -1,6 +1,7 @@
 import type { Node, Pod } from '../api/types.gen.ts';
 import { NodeInfo } from './node-info.ts';
 import type { Cluster, ClusterEvent, Storage } from './plugin.ts';
+import { PodGroups } from './pod-groups.ts';
 import { isTerminal, type PodInfo, toPodInfo } from './pod-info.ts';
 
 /**
@@ -9,6 +10,7 @@ import { isTerminal, type PodInfo, toPodInfo } from './pod-info.ts';
  */
 export class ClusterCache implements Cluster {
   readonly storage: Storage;
+  readonly groups = new PodGroups();
   readonly #namespaceLabels: Cluster['namespaceLabels'];
   readonly #nodes = new Map<string, NodeInfo>();
   /** Node of each placed or assumed pod, by uid. The node itself may not be known yet. */
@@ -47,7 +49,7 @@ export class ClusterCache implements Cluster {
     const known = this.#nodes.get(name);
     if (!known) {
       const added = new NodeInfo(node);
-      for (const info of this.#orphans.get(name)?.values() ?? []) added.addPod(info);
+      for (const info of this.#orphans.get(name)?.values() ?? []) this.#addTo(added, info);
       this.#orphans.delete(name);
       this.#nodes.set(name, added);
       this.#list = undefined;
@@ -67,6 +69,7 @@ export class ClusterCache implements Cluster {
     this.#countImages(known, -1);
     this.#nodes.delete(name);
     this.#list = undefined;
+    for (const info of known.pods.values()) this.groups.remove(info, known);
     if (known.pods.size > 0) this.#orphans.set(name, new Map(known.pods));
   }
 
@@ -105,7 +108,7 @@ export class ClusterCache implements Cluster {
     this.#remove(info.uid);
     this.#placed.set(info.uid, { node, info, assumed });
     const target = this.#nodes.get(node);
-    if (target) target.addPod(info);
+    if (target) this.#addTo(target, info);
     else this.#orphansOf(node).set(info.uid, info);
     this.#countAffinity(info, 1);
   }
@@ -114,12 +117,18 @@ export class ClusterCache implements Cluster {
     const known = this.#placed.get(uid);
     if (!known) return false;
     this.#placed.delete(uid);
-    this.#nodes.get(known.node)?.removePod(uid);
+    const node = this.#nodes.get(known.node);
+    if (node?.removePod(uid)) this.groups.remove(known.info, node);
     const orphans = this.#orphans.get(known.node);
     orphans?.delete(uid);
     if (orphans?.size === 0) this.#orphans.delete(known.node);
     this.#countAffinity(known.info, -1);
     return true;
+  }
+
+  #addTo(node: NodeInfo, info: PodInfo): void {
+    node.addPod(info);
+    this.groups.add(info, node);
   }
 
   #orphansOf(node: string): Map<string, PodInfo> {

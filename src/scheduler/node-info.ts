@@ -16,8 +16,6 @@ export class NodeInfo {
   readonly requested: Amounts = noAmounts();
   readonly nonZero = { cpuMilli: 0, memoryBytes: 0 };
   readonly pods = new Map<string, PodInfo>();
-  readonly withAffinity = new Set<PodInfo>();
-  readonly withRequiredAntiAffinity = new Set<PodInfo>();
   /** Pods by the uid of their controller. */
   readonly byOwner = new Map<string, number>();
   readonly #ports = new Map<string, number>();
@@ -46,9 +44,6 @@ export class NodeInfo {
     if (this.pods.has(info.uid)) this.removePod(info.uid);
     this.pods.set(info.uid, info);
     this.#count(info, 1);
-    if (!info.affinity) return;
-    this.withAffinity.add(info);
-    if (info.affinity.requiredAnti.length > 0) this.withRequiredAntiAffinity.add(info);
   }
 
   removePod(uid: string): PodInfo | undefined {
@@ -56,8 +51,6 @@ export class NodeInfo {
     if (!info) return undefined;
     this.pods.delete(uid);
     this.#count(info, -1);
-    this.withAffinity.delete(info);
-    this.withRequiredAntiAffinity.delete(info);
     return info;
   }
 

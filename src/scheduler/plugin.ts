@@ -1,5 +1,6 @@
 import type { PersistentVolume, PersistentVolumeClaim, StorageClass } from '../api/types.gen.ts';
 import type { NodeInfo } from './node-info.ts';
+import type { PodGroup } from './pod-groups.ts';
 import type { PodInfo } from './pod-info.ts';
 
 /** One way of judging nodes for a pod. Adding one is a file and a line in `plugins/table.ts`. Everything is pure. */
@@ -55,6 +56,8 @@ export type ClusterEvent =
 /** What plugins see of the cluster. */
 export interface Cluster {
   readonly nodes: readonly NodeInfo[];
+  /** The pods on them. */
+  readonly groups: Iterable<PodGroup>;
   /** How many placed pods have any pod affinity, and how many require anti-affinity. Saves looking for them. */
   readonly podsWithAffinity: number;
   readonly podsWithRequiredAntiAffinity: number;

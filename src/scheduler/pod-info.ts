@@ -17,6 +17,8 @@ export interface PodInfo {
   /** Uid of the controlling owner. */
   readonly owner: string | undefined;
   readonly affinity: PodAffinities | undefined;
+  /** The same for pods that selectors cannot tell apart; see PodGroup. */
+  readonly groupKey: string;
 }
 
 export interface HostPort {
@@ -59,7 +61,15 @@ export function toPodInfo(pod: Pod): PodInfo {
     hostPorts: hostPortsOf(pod),
     owner: ownerReferences?.find((owner) => owner.controller)?.uid,
     affinity: affinitiesOf(pod),
+    groupKey: groupKeyOf(pod),
   };
+}
+
+function groupKeyOf({ metadata, spec }: Pod): string {
+  const { podAffinity, podAntiAffinity } = spec?.affinity ?? {};
+  const labels = JSON.stringify(metadata.labels ?? {});
+  if (!podAffinity && !podAntiAffinity) return `${metadata.namespace} ${labels}`;
+  return `${metadata.namespace} ${labels} ${JSON.stringify([podAffinity, podAntiAffinity])}`;
 }
 
 /** Done for good: it holds nothing on its node any more. */

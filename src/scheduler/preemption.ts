@@ -2,6 +2,7 @@ import type { PodDisruptionBudget } from '../api/types.gen.ts';
 import { unschedulableMessage } from './fit-error.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { Cluster } from './plugin.ts';
+import { PodGroups } from './pod-groups.ts';
 import { type PodInfo, selectorOf } from './pod-info.ts';
 import { compileFilters, type Failure, PodRejected, testNode } from './schedule-pod.ts';
 
@@ -67,7 +68,7 @@ function selectVictims(
   const nodes = cluster.nodes.map((other) => (other === node ? trial : other));
   // Topology rules look at the whole cluster, so they are read anew each time.
   const refusal = (): readonly string[] | undefined => {
-    const tests = compileFilters(pod, { ...bound(cluster), nodes });
+    const tests = compileFilters(pod, withNodes(cluster, nodes));
     if (tests instanceof PodRejected) return tests.rejection.reasons;
     return testNode(trial, tests)?.rejection.reasons;
   };
@@ -88,9 +89,13 @@ function selectVictims(
   return { node: node.name, victims: victims.toSorted(byImportance), violations };
 }
 
-/** A cluster's methods need their own `this` wherever they are copied to. */
-function bound(cluster: Cluster): Omit<Cluster, 'nodes'> {
+/** The cluster as it would be with other nodes. Groups are counted only where a rule asks for them. */
+function withNodes(cluster: Cluster, nodes: readonly NodeInfo[]): Cluster {
   return {
+    nodes,
+    get groups() {
+      return PodGroups.of(nodes);
+    },
     podsWithAffinity: cluster.podsWithAffinity,
     podsWithRequiredAntiAffinity: cluster.podsWithRequiredAntiAffinity,
     namespaceLabels: (namespace) => cluster.namespaceLabels(namespace),

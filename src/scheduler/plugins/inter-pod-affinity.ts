@@ -1,5 +1,6 @@
 import type { NodeInfo } from '../node-info.ts';
 import { type Cluster, MAX_SCORE, type NodeTest, type Plugin, Rejection } from '../plugin.ts';
+import type { PodGroup } from '../pod-groups.ts';
 import type { AffinityTerm, PodInfo } from '../pod-info.ts';
 
 const AFFINITY = new Rejection("node(s) didn't match pod affinity rules", { isResolvable: false });
@@ -27,13 +28,11 @@ export const interPodAffinity: Plugin = {
     const own = [...preferred, ...preferredAnti];
     if (own.length === 0 && cluster.podsWithAffinity === 0) return undefined;
     const scores = new TopologyCounts();
-    for (const node of cluster.nodes) {
-      for (const other of own.length > 0 ? node.pods.values() : node.withAffinity) {
-        for (const term of own) {
-          if (matchesTerm(term, other, cluster)) scores.add(term.topologyKey, node, term.weight);
-        }
-        if (other.affinity) scoreOthers(other, pod, { node, cluster, scores });
+    for (const group of cluster.groups) {
+      for (const term of own) {
+        if (matchesTerm(term, group, cluster)) scores.addGroup(term.topologyKey, group, term.weight);
       }
+      if (group.affinity) scoreOthers(group, pod, { cluster, scores });
     }
     if (scores.isEmpty) return undefined;
     return { of: (node) => scores.sum(node), normalize: (raw) => stretch(raw, nodes.length) };
@@ -57,6 +56,11 @@ class TopologyCounts {
       this.#counts.set(key, values);
     }
     values.set(value, (values.get(value) ?? 0) + amount);
+  }
+
+  /** Adds `amount` for each pod of the group. */
+  addGroup(key: string, { nodes }: PodGroup, amount: number): void {
+    for (const [node, { total }] of nodes) this.add(key, node, amount * total);
   }
 
   at(key: string, node: NodeInfo): number {
@@ -84,21 +88,16 @@ function compileFilter(
   const near = new TopologyCounts();
   const away = new TopologyCounts();
   const existing = new TopologyCounts();
-  for (const node of cluster.nodes) {
-    for (const other of node.withRequiredAntiAffinity) {
-      for (const term of other.affinity?.requiredAnti ?? []) {
-        if (matchesTerm(term, pod, cluster)) existing.add(term.topologyKey, node, 1);
-      }
+  for (const group of cluster.groups) {
+    for (const term of group.affinity?.requiredAnti ?? []) {
+      if (matchesTerm(term, pod, cluster)) existing.addGroup(term.topologyKey, group, 1);
     }
-    if (required.length === 0 && requiredAnti.length === 0) continue;
-    for (const other of node.pods.values()) {
-      // Only a pod that fulfils every term attracts.
-      if (required.length > 0 && required.every((term) => matchesTerm(term, other, cluster))) {
-        for (const term of required) near.add(term.topologyKey, node, 1);
-      }
-      for (const term of requiredAnti) {
-        if (matchesTerm(term, other, cluster)) away.add(term.topologyKey, node, 1);
-      }
+    // Only a pod that fulfils every term attracts.
+    if (required.length > 0 && required.every((term) => matchesTerm(term, group, cluster))) {
+      for (const term of required) near.addGroup(term.topologyKey, group, 1);
+    }
+    for (const term of requiredAnti) {
+      if (matchesTerm(term, group, cluster)) away.addGroup(term.topologyKey, group, 1);
     }
   }
   // The first of a group that wants to be together has nobody to join.
@@ -113,25 +112,26 @@ function compileFilter(
   };
 }
 
-/** What a placed pod's own wishes say about the new pod beside it. */
+/** What placed pods' own wishes say about the new pod beside them. */
 function scoreOthers(
-  other: PodInfo,
+  group: PodGroup,
   pod: PodInfo,
-  { node, cluster, scores }: { node: NodeInfo; cluster: Cluster; scores: TopologyCounts },
+  { cluster, scores }: { cluster: Cluster; scores: TopologyCounts },
 ): void {
-  const { required, preferred, preferredAnti } = other.affinity as NonNullable<PodInfo['affinity']>;
+  const { required = [], preferred = [], preferredAnti = [] } = group.affinity ?? {};
   for (const term of required) {
-    if (matchesTerm(term, pod, cluster)) scores.add(term.topologyKey, node, REQUIRED_WEIGHT);
+    if (matchesTerm(term, pod, cluster)) scores.addGroup(term.topologyKey, group, REQUIRED_WEIGHT);
   }
-  for (const term of preferred) {
-    if (matchesTerm(term, pod, cluster)) scores.add(term.topologyKey, node, term.weight);
-  }
-  for (const term of preferredAnti) {
-    if (matchesTerm(term, pod, cluster)) scores.add(term.topologyKey, node, term.weight);
+  for (const term of [...preferred, ...preferredAnti]) {
+    if (matchesTerm(term, pod, cluster)) scores.addGroup(term.topologyKey, group, term.weight);
   }
 }
 
-function matchesTerm(term: AffinityTerm, pod: PodInfo, cluster: Cluster): boolean {
+function matchesTerm(
+  term: AffinityTerm,
+  pod: Pick<PodInfo, 'namespace' | 'labels'>,
+  cluster: Cluster,
+): boolean {
   if (!term.namespaces.has(pod.namespace)) {
     const { namespaceSelector } = term;
     if (namespaceSelector.isNothing) return false;

@@ -90,6 +90,7 @@ function compileFilter(pod: PodInfo, cluster: Cluster, constraints: readonly Con
   const required = requiredNodes(pod);
   const checks = constraints.map((constraint) => {
     const counts = new Map<string, number>();
+    const matching = countMatching(cluster, constraint.selector, pod.namespace);
     for (const node of cluster.nodes) {
       const value = node.labels[constraint.topologyKey];
       if (
@@ -98,7 +99,7 @@ function compileFilter(pod: PodInfo, cluster: Cluster, constraints: readonly Con
       )
         continue;
       if (!isIncluded(pod, node, constraint, required)) continue;
-      counts.set(value, (counts.get(value) ?? 0) + countMatching(node, constraint.selector, pod.namespace));
+      counts.set(value, (counts.get(value) ?? 0) + (matching.get(node) ?? 0));
     }
     const least = counts.size < constraint.minDomains ? 0 : Math.min(...counts.values());
     const self = constraint.selector.matches(pod.labels) ? 1 : 0;
@@ -127,12 +128,17 @@ function isIncluded(
   return node.taints.every((taint) => taint.effect === 'PreferNoSchedule' || isTolerated(taint, tolerations));
 }
 
-function countMatching(node: NodeInfo, selector: Selector, namespace: string): number {
-  let count = 0;
-  for (const { pod, namespace: other, labels } of node.pods.values()) {
-    if (other === namespace && !pod.metadata.deletionTimestamp && selector.matches(labels)) count++;
+/** Matching pods by node; those being deleted are as good as gone. */
+function countMatching(cluster: Cluster, selector: Selector, namespace: string): Map<NodeInfo, number> {
+  const counts = new Map<NodeInfo, number>();
+  if (selector.isNothing) return counts;
+  for (const group of cluster.groups) {
+    if (group.namespace !== namespace || !selector.matches(group.labels)) continue;
+    for (const [node, { total, leaving }] of group.nodes) {
+      counts.set(node, (counts.get(node) ?? 0) + total - leaving);
+    }
   }
-  return count;
+  return counts;
 }
 
 interface ScoreOptions {
@@ -145,16 +151,17 @@ interface ScoreOptions {
 function compileScore(pod: PodInfo, cluster: Cluster, options: ScoreOptions): NodeScore {
   const { nodes, constraints, isDefault } = options;
   const required = requiredNodes(pod);
-  const countOn = (node: NodeInfo, { selector }: Constraint): number =>
-    isDefault ? (node.byOwner.get(pod.owner ?? '') ?? 0) : countMatching(node, selector, pod.namespace);
   const isIgnored = (node: NodeInfo): boolean =>
     !isDefault && constraints.some(({ topologyKey }) => node.labels[topologyKey] === undefined);
   const scored = nodes.filter((node) => !isIgnored(node));
   const parts = constraints.map((constraint) => {
-    const { topologyKey, maxSkew } = constraint;
+    const { topologyKey, maxSkew, selector } = constraint;
+    const matching = isDefault ? undefined : countMatching(cluster, selector, pod.namespace);
+    const countOn = (node: NodeInfo): number =>
+      (matching ? matching.get(node) : node.byOwner.get(pod.owner ?? '')) ?? 0;
     if (topologyKey === HOSTNAME) {
       const weight = Math.log(scored.length + 2);
-      return (node: NodeInfo) => countOn(node, constraint) * weight + maxSkew - 1;
+      return (node: NodeInfo) => countOn(node) * weight + maxSkew - 1;
     }
     const counts = new Map<string, number>();
     for (const node of scored) {
@@ -166,7 +173,7 @@ function compileScore(pod: PodInfo, cluster: Cluster, options: ScoreOptions): No
       const value = node.labels[topologyKey];
       if (value === undefined || !counts.has(value) || isIgnored(node)) continue;
       if (!isIncluded(pod, node, constraint, required)) continue;
-      counts.set(value, (counts.get(value) ?? 0) + countOn(node, constraint));
+      counts.set(value, (counts.get(value) ?? 0) + countOn(node));
     }
     const weight = Math.log(counts.size + 2);
     return (node: NodeInfo) => {
