@@ -20,6 +20,7 @@ import type { HealthCheck } from './http/health.ts';
 import { Inflight } from './http/inflight.ts';
 import { type Listener, type ListenOptions, listen } from './http/listener.ts';
 import { Metrics } from './http/metrics.ts';
+import { OpenApiPages } from './http/openapi-pages.ts';
 import { createPages } from './http/pages.ts';
 import type { Page } from './http/path-pages.ts';
 import { Watches } from './http/watch-response.ts';
@@ -51,6 +52,8 @@ export interface Security {
   readonly reviews: Reviews;
   /** Must hold before the server is ready. */
   readonly checks?: readonly HealthCheck[];
+  /** Plugins that ask who may do what; they come after the others. */
+  readonly admission?: readonly AdmissionPlugin[];
   readonly close?: () => Promise<void>;
 }
 
@@ -148,8 +151,8 @@ class KedgeApiServer implements ApiServer {
     );
     for (const problem of problems) log.warn('service address', { problem });
     const context = { client: this.#serverClient, cacheOf: this.#cacheOf, clock, log };
-    admission.push(...this.#options.admission(context));
     this.#security = await this.#options.security(context);
+    admission.push(...this.#options.admission(context), ...(this.#security.admission ?? []));
     await bootstrap({
       client: this.#serverClient,
       serves: (resource) => this.registry.find(resource) !== undefined,
@@ -159,9 +162,7 @@ class KedgeApiServer implements ApiServer {
     });
   }
 
-  readonly #cacheOf: SecurityContext['cacheOf'] = ({ group, resource }) =>
-    this.registry.endpoints.find((one) => one.resource.group === group && one.resource.resource === resource)
-      ?.served.cache;
+  readonly #cacheOf: SecurityContext['cacheOf'] = (resource) => this.registry.findStored(resource)?.cache;
 
   client(user: UserInfo, fieldManager = user.name): Client {
     const { authorizer } = this.#security!;

@@ -1,15 +1,33 @@
-import { clusterRoleBindings, clusterRoles, roleBindings, roles } from '../api/resources.gen.ts';
+import type { KubeObject, Resource } from '../api/resource.ts';
+import {
+  clusterRoleBindings,
+  clusterRoles,
+  persistentVolumeClaims,
+  pods,
+  roleBindings,
+  roles,
+} from '../api/resources.gen.ts';
+import { isNotFound } from '../api/status.ts';
+import type { PersistentVolumeClaim } from '../api/types.gen.ts';
+import type { Client } from '../client/port.ts';
 import type { Security, SecurityContext } from './api-server.ts';
 import { createAuthenticator } from './authn/authenticator.ts';
 import { createIdentityLookups } from './authn/identity-lookups.ts';
 import { tokenKey } from './authn/json-web-token.ts';
 import { jsonWebKeySet, openIdConfiguration } from './authn/openid.ts';
 import { createServiceAccountTokens } from './authn/service-account-tokens.ts';
+import { type DefaultObject, defaultRbacObjects } from './authz/default-objects.ts';
+import { createEscalationPlugin } from './authz/escalation.ts';
+import { createNodeAuthorizer } from './authz/node-authorizer.ts';
+import { createNodeGraph } from './authz/node-graph.ts';
 import { createRbacAuthorizer } from './authz/rbac-authorizer.ts';
+import { reconcile } from './authz/reconcile.ts';
+import { createReviews } from './authz/reviews.ts';
 import { unionAuthorizer } from './authz/union-authorizer.ts';
 import { sendBytes } from './http/exchange.ts';
 import type { Page } from './http/path-pages.ts';
 import { EMPTY_CACHE } from './registry/empty-cache.ts';
+import type { WatchCache } from './watchcache/port.ts';
 
 export interface SecurityOptions {
   /** P-256 key that signs service account tokens, PEM. */
@@ -18,42 +36,58 @@ export interface SecurityOptions {
   readonly issuer: string;
 }
 
-/** Who may come in and what they may do, over the cluster's own objects. */
-export function createSecurity(options: SecurityOptions & SecurityContext): Security {
-  const { cacheOf, clock, log } = options;
+/** Who may come in and what they may do, over the cluster's own objects. Default roles exist when it resolves. */
+export async function createSecurity(options: SecurityOptions & SecurityContext): Promise<Security> {
+  const { cacheOf, client, clock, log } = options;
+  const cacheOr = (resource: Resource): WatchCache => cacheOf(resource) ?? EMPTY_CACHE;
+  await ensureDefaultRoles(client, (resource) => cacheOf(resource) !== undefined);
   const lookups = createIdentityLookups(cacheOf);
-  const tokens = createServiceAccountTokens({
-    signingKeyPem: options.serviceAccountKeyPem,
-    issuer: options.issuer,
-    lookups,
-    clock,
-  });
+  const { serviceAccountKeyPem: signingKeyPem, issuer } = options;
+  const tokens = createServiceAccountTokens({ signingKeyPem, issuer, lookups, clock });
+  const authenticator = createAuthenticator({ tokens, lookups, clock });
   const rbac = createRbacAuthorizer(
     {
-      roles: cacheOf(roles) ?? EMPTY_CACHE,
-      clusterRoles: cacheOf(clusterRoles) ?? EMPTY_CACHE,
-      roleBindings: cacheOf(roleBindings) ?? EMPTY_CACHE,
-      clusterRoleBindings: cacheOf(clusterRoleBindings) ?? EMPTY_CACHE,
+      roles: cacheOr(roles),
+      clusterRoles: cacheOr(clusterRoles),
+      roleBindings: cacheOr(roleBindings),
+      clusterRoleBindings: cacheOr(clusterRoleBindings),
     },
     log.child('rbac'),
   );
-  const authorizer = unionAuthorizer(rbac);
-  const refuse = (): never => {
-    throw new Error('reviews are not served');
-  };
+  const graph = createNodeGraph(cacheOr(pods), log.child('node-authorizer'));
+  const volumeOf = (namespace: string, name: string): string | undefined =>
+    (cacheOr(persistentVolumeClaims).get(namespace, name)?.object() as PersistentVolumeClaim | undefined)
+      ?.spec?.volumeName;
+  const authorizer = unionAuthorizer(createNodeAuthorizer({ graph, volumeOf }), rbac);
   return {
-    authenticator: createAuthenticator({ tokens, lookups, clock }),
+    authenticator,
     authorizer,
-    reviews: {
-      token: refuse,
-      selfSubject: refuse,
-      subjectAccess: refuse,
-      selfSubjectAccess: refuse,
-      selfSubjectRules: refuse,
-      serviceAccountToken: async ({ account, request }) => tokens.issue({ account, request }),
+    reviews: createReviews({ authenticator, authorizer, tokens, clock }),
+    admission: [createEscalationPlugin({ rbac, authorizer })],
+    async close() {
+      rbac.close();
+      graph.close();
     },
-    close: async () => rbac.close(),
   };
+}
+
+/** Creates default roles and bindings, and gives back what was taken from them, unless they say to be left alone. */
+async function ensureDefaultRoles(client: Client, serves: (resource: Resource) => boolean): Promise<void> {
+  const wanted = defaultRbacObjects().filter(({ resource }) => serves(resource));
+  await Promise.all(wanted.map((one) => ensureDefault(client, one as DefaultObject)));
+}
+
+async function ensureDefault(client: Client, { resource, object }: DefaultObject): Promise<void> {
+  const { name = '', namespace } = object.metadata;
+  const found = await client.get(resource, { name, namespace }).catch((error: unknown) => {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  });
+  const step = reconcile<KubeObject>(object, found);
+  if (step.action === 'none') return;
+  if (step.action === 'recreate') await client.delete(resource, { name, namespace });
+  if (step.action === 'update') await client.update(resource, step.object);
+  else await client.create(resource, step.object);
 }
 
 /** `/.well-known/openid-configuration` and the keys it points to. */

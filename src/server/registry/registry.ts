@@ -28,6 +28,13 @@ export class Registry {
   find(resource: { group: string; version: string; resource: string }): Endpoint | undefined {
     return this.#endpoints.get(keyOf(resource));
   }
+  /** A resource in whatever version it is stored. */
+  findStored(resource: { group: string; resource: string }): ServedResource | undefined {
+    for (const { resource: one, served, conversion } of this.#endpoints.values()) {
+      if (!conversion && one.group === resource.group && one.resource === resource.resource) return served;
+    }
+    return undefined;
+  }
   get endpoints(): readonly Endpoint[] {
     return [...this.#endpoints.values()];
   }

@@ -1,0 +1,121 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import type { DiscoveredGroup, DiscoveredResource } from '../../api/discovery/resource.ts';
+import { DESCRIPTIONS_ASSET, readDescriptions } from '../../api/openapi/descriptions.ts';
+import { documentHash, openApiV2, openApiV3, openApiV3Index } from '../../api/openapi/document.ts';
+import {
+  OPENAPI_V2_PROTOBUF_ACCEPT,
+  OPENAPI_V2_PROTOBUF_TYPE,
+  openApiV2Protobuf,
+} from '../../api/openapi/v2-protobuf.ts';
+import { readAsset } from '../../lib/assets.ts';
+import { VERSION } from '../../lib/version.ts';
+import { type Exchange, sendBytes, sendJson, sendText } from './exchange.ts';
+import { acceptsGzip } from './negotiate.ts';
+import type { Page } from './path-pages.ts';
+
+/** `/openapi/v2`, `/openapi/v3` and what lies below, for whatever discovery says is served. */
+export function openApiPages(groups: () => readonly DiscoveredGroup[]): ReadonlyMap<string, Page> {
+  const pages = new OpenApiPages(groups);
+  return new Map([
+    ['/openapi/v2', pages.v2],
+    ['/openapi/v3', pages.index],
+    ['/openapi/v3/', pages.document],
+  ]);
+}
+
+/** `/openapi/v3`, one document for each group and version below it, and `/openapi/v2`. Nothing of them is kept. */
+class OpenApiPages {
+  readonly #groups: () => readonly DiscoveredGroup[];
+
+  constructor(groups: () => readonly DiscoveredGroup[]) {
+    this.#groups = groups;
+  }
+
+  readonly index: Page = async (exchange) => {
+    const documents = this.#groups().flatMap(({ group, versions }) =>
+      versions.map(({ version, resources }) => ({ group, version, hash: hashOf(resources) })),
+    );
+    return sendJson(exchange, 200, openApiV3Index(documents));
+  };
+
+  /** With the hash in the URL an answer stays good for ever; with an old one the client is sent to the new. */
+  readonly document: Page = async (exchange) => {
+    const [root, ...parts] = exchange.path.slice('/openapi/v3/'.length).split('/');
+    const [group, version] = root === 'api' ? ['', parts[0]] : [parts[0], parts[1]];
+    const resources = this.#groups()
+      .find((one) => one.group === group)
+      ?.versions.find((one) => one.version === version)?.resources;
+    if (!resources) return sendText(exchange, 404, '404 page not found\n');
+    const hash = hashOf(resources);
+    const asked = exchange.query.get('hash');
+    if (asked && asked !== hash) {
+      exchange.response.statusCode = 301;
+      exchange.response.setHeader('location', `${exchange.path}?hash=${hash}`);
+      exchange.response.end();
+      return;
+    }
+    if (asked) {
+      exchange.response.setHeader('cache-control', 'public, immutable');
+      exchange.response.setHeader('expires', new Date(Date.now() + YEAR_MS).toUTCString());
+    }
+    if (isKnown(exchange, hash)) return;
+    const descriptions = await readDescriptions(readAsset(DESCRIPTIONS_ASSET));
+    return sendPieces(exchange, openApiV3({ resources, descriptions, serverVersion: VERSION }));
+  };
+
+  readonly v2: Page = async (exchange) => {
+    const resources = this.#groups().flatMap(({ versions }) => versions.flatMap((one) => one.resources));
+    const protobuf = (exchange.request.headers.accept ?? '').includes(OPENAPI_V2_PROTOBUF_ACCEPT);
+    if (isKnown(exchange, `${hashOf(resources)}${protobuf ? 'P' : ''}`)) return;
+    const descriptions = await readDescriptions(readAsset(DESCRIPTIONS_ASSET));
+    const options = { resources, descriptions, serverVersion: VERSION };
+    if (!protobuf) return sendPieces(exchange, openApiV2(options));
+    return sendBytes(exchange, 200, OPENAPI_V2_PROTOBUF_TYPE, Buffer.from(openApiV2Protobuf(options)));
+  };
+}
+
+const YEAR_MS = 365 * 24 * 3_600_000;
+
+function hashOf(resources: readonly DiscoveredResource[]): string {
+  return documentHash({ resources, serverVersion: VERSION });
+}
+
+/** Answers 304 to a client that has the document already. */
+function isKnown(exchange: Exchange, hash: string): boolean {
+  const etag = `"${hash}"`;
+  exchange.response.setHeader('etag', etag);
+  exchange.response.setHeader('vary', 'Accept, Accept-Encoding');
+  if (exchange.request.headers['if-none-match'] !== etag) return false;
+  exchange.response.statusCode = 304;
+  exchange.response.end();
+  return true;
+}
+
+async function sendPieces(exchange: Exchange, pieces: Iterable<string>): Promise<void> {
+  const { request, response } = exchange;
+  response.statusCode = 200;
+  response.setHeader('content-type', 'application/json');
+  const zip = acceptsGzip(request.headers['accept-encoding']);
+  if (zip) response.setHeader('content-encoding', 'gzip');
+  const source = Readable.from(joined(pieces));
+  const sent = zip ? pipeline(source, createGzip({ level: 1 }), response) : pipeline(source, response);
+  await sent.catch((error: unknown) => {
+    if (!exchange.signal.aborted) throw error;
+  });
+}
+
+const PIECE_CHARS = 16 * 1024;
+
+/** Small pieces joined, so that each write is worth its cost. */
+function* joined(pieces: Iterable<string>): Iterable<Buffer> {
+  let text = '';
+  for (const piece of pieces) {
+    text += piece;
+    if (text.length < PIECE_CHARS) continue;
+    yield Buffer.from(text);
+    text = '';
+  }
+  if (text !== '') yield Buffer.from(text);
+}
