@@ -11,7 +11,7 @@ import { PodWorker } from './worker.ts';
 import type { WorkerDeps } from './worker-deps.ts';
 
 export interface PodManagerOptions {
-  readonly deps: Omit<WorkerDeps, 'onGone'>;
+  readonly deps: Omit<WorkerDeps, 'onGone' | 'inspect'>;
   readonly informer: Informer<Pod>;
   readonly checkpoint: Checkpoint;
 }
@@ -29,7 +29,11 @@ export class PodManager {
   #off: () => void = () => {};
 
   constructor(options: PodManagerOptions) {
-    this.#deps = { ...options.deps, onGone: (uid) => this.#gone(uid) };
+    this.#deps = {
+      ...options.deps,
+      onGone: (uid) => this.#gone(uid),
+      inspect: (worker) => this.#observe([worker]),
+    };
     this.#informer = options.informer;
     this.#checkpoint = options.checkpoint;
   }

@@ -208,6 +208,8 @@ export type PodAction =
   | { readonly type: 'tearDown' }
   /** Not answered: the informer tells. */
   | { readonly type: 'deleteFromApi' }
+  /** Answered by `observed`: an exit may have gone unheard. */
+  | { readonly type: 'inspect' }
   | { readonly type: 'purge' };
 
 export interface Transition {

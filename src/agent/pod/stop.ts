@@ -68,6 +68,7 @@ export function overdue(record: ContainerRecord, at: Instant, actions: PodAction
 function kill(record: ContainerRecord, at: Instant, actions: PodAction[]): ContainerRecord {
   if (record.phase.is !== 'stopping') return record;
   actions.push({ type: 'signal', id: record.id, signal: 'SIGKILL' });
+  if (record.phase.step === 'kill') actions.push({ type: 'inspect' });
   // A kill that got lost (the runtime was away) is sent again.
   const deadline = at.monoMs + LIMITS.agent.killRetryMs;
   return { ...record, phase: { ...record.phase, step: 'kill', deadline } };

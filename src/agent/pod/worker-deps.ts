@@ -12,6 +12,7 @@ import type { Semaphore } from '../semaphore.ts';
 import type { AgentSettings } from '../settings.ts';
 import type { VolumeManager } from '../volumes/volume-manager.ts';
 import type { StatusWriter } from './status-writer.ts';
+import type { PodWorker } from './worker.ts';
 
 /** What all pod workers share. */
 export interface WorkerDeps {
@@ -31,6 +32,8 @@ export interface WorkerDeps {
   readonly starts: Semaphore;
   readonly sandboxes: Semaphore;
   readonly teardowns: Semaphore;
+  /** Tells the worker what the runtime has of its pod. */
+  readonly inspect: (worker: PodWorker) => Promise<void>;
   /** The pod is gone, from the API and from here. */
   readonly onGone: (uid: string) => void;
 }

@@ -156,6 +156,8 @@ export class PodWorker {
         return this.#tearDown();
       case 'deleteFromApi':
         return this.#deleteFromApi();
+      case 'inspect':
+        return this.#deps.inspect(this);
       case 'purge':
         return this.#purge();
     }
