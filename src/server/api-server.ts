@@ -20,7 +20,7 @@ import type { HealthCheck } from './http/health.ts';
 import { Inflight } from './http/inflight.ts';
 import { type Listener, type ListenOptions, listen } from './http/listener.ts';
 import { Metrics } from './http/metrics.ts';
-import { OpenApiPages } from './http/openapi-pages.ts';
+import { openApiPages } from './http/openapi-pages.ts';
 import { createPages } from './http/pages.ts';
 import type { Page } from './http/path-pages.ts';
 import { Watches } from './http/watch-response.ts';
@@ -255,7 +255,7 @@ class KedgeApiServer implements ApiServer {
       watches: this.#watches,
       live,
       ready,
-      more: this.#options.pages ?? new Map(),
+      more: new Map([...openApiPages(() => discovery.groups), ...(this.#options.pages ?? [])]),
     });
     return {
       registry: this.registry,
