@@ -38,8 +38,8 @@ class Conformer {
   readonly #fields: string[] = [];
   #struct: string;
   readonly #root: string;
-  /** Path with indexes and map keys, for strict errors. */
-  #path = '';
+  /** Steps to the value, with indexes and map keys; only joined where something is wrong. */
+  readonly #steps: (string | number)[] = [];
 
   constructor(schema: SchemaNode) {
     this.#root = schema.typeName;
@@ -59,6 +59,13 @@ class Conformer {
     }
   }
 
+  #pathTo(key: string): string {
+    let path = '';
+    for (const step of this.#steps) path += typeof step === 'number' ? `[${step}]` : `.${step}`;
+    const whole = `${path}.${key}`;
+    return whole.startsWith('.') ? whole.slice(1) : whole;
+  }
+
   #mismatch(what: string, type: string): TypeMismatchError {
     const where =
       this.#fields.length === 0
@@ -69,7 +76,8 @@ class Conformer {
 
   #object(value: unknown, node: SchemaNode): unknown {
     if (!isPlainObject(value)) throw this.#mismatch(jsonKind(value), node.typeName);
-    const [struct, path] = [this.#struct, this.#path];
+    const struct = this.#struct;
+    const ownStruct = structName(node);
     let hasGone = false;
     for (const key of Object.keys(value)) {
       const field = node.field(key);
@@ -79,8 +87,7 @@ class Conformer {
           value[key] = this.#free(before);
           continue;
         }
-        if (this.unknown.size < LIMITS.api.strictErrors)
-          this.unknown.add(path === '' ? key : `${path}.${key}`);
+        if (this.unknown.size < LIMITS.api.strictErrors) this.unknown.add(this.#pathTo(key));
         value[key] = GONE;
         hasGone = true;
         continue;
@@ -90,18 +97,18 @@ class Conformer {
         hasGone = true;
         continue;
       }
-      this.#struct = structName(node);
+      this.#struct = ownStruct;
       this.#fields.push(key);
-      this.#path = path === '' ? key : `${path}.${key}`;
+      this.#steps.push(key);
       const after = before === null ? null : this.fit(before, field);
       this.#fields.pop();
+      this.#steps.pop();
       if (field.omitsZero === true && isZero(after)) {
         value[key] = GONE;
         hasGone = true;
       } else if (after !== before) value[key] = after;
     }
     this.#struct = struct;
-    this.#path = path;
     return hasGone ? without(value) : value;
   }
 
@@ -109,14 +116,13 @@ class Conformer {
     if (!isPlainObject(value)) throw this.#mismatch(jsonKind(value), node.typeName);
     const element = node.element;
     if (element === undefined) return value;
-    const path = this.#path;
     for (const key of Object.keys(value)) {
       const before = value[key];
-      this.#path = path === '' ? key : `${path}.${key}`;
+      this.#steps.push(key);
       const after = before === null ? zeroOf(element) : this.fit(before, element);
+      this.#steps.pop();
       if (after !== before) value[key] = after;
     }
-    this.#path = path;
     return value;
   }
 
@@ -124,14 +130,13 @@ class Conformer {
     if (!Array.isArray(value)) throw this.#mismatch(jsonKind(value), node.typeName);
     const element = node.element;
     if (element === undefined) return value;
-    const path = this.#path;
     for (let index = 0; index < value.length; index++) {
       const before: unknown = value[index];
-      this.#path = `${path}[${index}]`;
+      this.#steps.push(index);
       const after = before === null ? zeroOf(element) : this.fit(before, element);
+      this.#steps.pop();
       if (after !== before) value[index] = after;
     }
-    this.#path = path;
     return value;
   }
 

@@ -61,10 +61,19 @@ export function decodeMessage(raw: Uint8Array, definition: string): JsonObject |
 
 const TYPE_META = 'io.k8s.apimachinery.pkg.runtime.TypeMeta';
 
+type Scalar = 's' | 'b' | 'i' | 'l' | 'y';
+
+interface Field {
+  /** In JSON; empty for a message whose fields stand among its parent's there. */
+  readonly name: string;
+  readonly shape: 'one' | 'list' | 'map';
+  /** A scalar's letter, or the index of a message. */
+  readonly type: Scalar | number;
+}
+
 interface Message {
-  readonly n: string;
-  /** [name in JSON, or '' for a message inlined there; type] by field number. */
-  readonly f: Readonly<Record<number, readonly [name: string, type: string]>>;
+  readonly name: string;
+  readonly fields: ReadonlyMap<number, Field>;
 }
 
 const decoded = new Map<number, Message>();
@@ -72,10 +81,22 @@ const decoded = new Map<number, Message>();
 function messageAt(index: number): Message {
   let message = decoded.get(index);
   if (message === undefined) {
-    message = JSON.parse(MESSAGE_LINES[index] ?? '{}') as Message;
+    const line = JSON.parse(MESSAGE_LINES[index] ?? '{}') as {
+      n: string;
+      f: Record<string, [name: string, type: string]>;
+    };
+    const fields = Object.entries(line.f).map(([number, row]) => [Number(number), fieldOf(row)] as const);
+    message = { name: line.n, fields: new Map(fields) };
     decoded.set(index, message);
   }
   return message;
+}
+
+/** `[]s`, `map:#12`, `#12`, `b` … */
+function fieldOf([name, text]: readonly [name: string, type: string]): Field {
+  const shape = text.startsWith('[]') ? 'list' : text.startsWith('map:') ? 'map' : 'one';
+  const type = text.replace(/^\[\]|^map:/, '');
+  return { name, shape, type: type.startsWith('#') ? Number(type.slice(1)) : (type as Scalar) };
 }
 
 /** Lines are sorted by name; the name is read without decoding the line. */
@@ -113,24 +134,24 @@ function readFields(reader: ProtobufReader, message: Message, object: JsonObject
   if (depth > LIMITS.http.nesting) throw new ProtobufError('exceeded max depth');
   while (!reader.isAtEnd) {
     const { number, wire } = reader.tag();
-    const field = message.f[number];
+    const field = message.fields.get(number);
     if (field === undefined) {
       reader.skip(wire);
       continue;
     }
-    const [name, type] = field;
+    const { name, shape, type } = field;
     if (name === '') {
       expectWire(wire, 2);
-      readFields(reader.nested(), messageAt(Number(type.slice(1))), object, depth + 1);
-    } else if (type.startsWith('[]')) {
+      readFields(reader.nested(), messageAt(type as number), object, depth + 1);
+    } else if (shape === 'list') {
       const items = (Object.hasOwn(object, name) ? object[name] : []) as unknown[];
       object[name] = items;
-      readItems(reader, type.slice(2), wire, items, depth);
-    } else if (type.startsWith('map:')) {
+      readItems(reader, type, wire, items, depth);
+    } else if (shape === 'map') {
       const map = (Object.hasOwn(object, name) ? object[name] : {}) as JsonObject;
       object[name] = map;
       expectWire(wire, 2);
-      readEntry(reader.nested(), type.slice(4), map, depth);
+      readEntry(reader.nested(), type, map, depth);
     } else {
       const value = readValue(reader, type, wire, depth);
       if (value !== null) object[name] = value;
@@ -138,9 +159,11 @@ function readFields(reader: ProtobufReader, message: Message, object: JsonObject
   }
 }
 
+type FieldType = Field['type'];
+
 function readItems(
   reader: ProtobufReader,
-  type: string,
+  type: FieldType,
   wire: number,
   items: unknown[],
   depth: number,
@@ -154,7 +177,7 @@ function readItems(
   while (!packed.isAtEnd) items.push(readValue(packed, type, 0, depth));
 }
 
-function readEntry(entry: ProtobufReader, type: string, map: JsonObject, depth: number): void {
+function readEntry(entry: ProtobufReader, type: FieldType, map: JsonObject, depth: number): void {
   let key = '';
   let value: unknown;
   while (!entry.isAtEnd) {
@@ -170,7 +193,7 @@ function expectWire(wire: number, expected: number): void {
   if (wire !== expected) throw new ProtobufError(`proto: wrong wireType = ${wire}`);
 }
 
-function readValue(reader: ProtobufReader, type: string, wire: number, depth: number): unknown {
+function readValue(reader: ProtobufReader, type: FieldType, wire: number, depth: number): unknown {
   expectWire(wire, type === 'b' || type === 'i' || type === 'l' ? 0 : 2);
   switch (type) {
     case 's':
@@ -184,9 +207,9 @@ function readValue(reader: ProtobufReader, type: string, wire: number, depth: nu
     case 'y':
       return base64(reader.bytes());
     default: {
-      const message = messageAt(Number(type.slice(1)));
+      const message = messageAt(type);
       const value = readMessage(reader.nested(), message, depth + 1);
-      const special = Object.hasOwn(SPECIAL, message.n) ? SPECIAL[message.n] : undefined;
+      const special = Object.hasOwn(SPECIAL, message.name) ? SPECIAL[message.name] : undefined;
       return special === undefined ? value : special(value, depth);
     }
   }
