@@ -14,9 +14,12 @@ import type { Logger } from '../lib/log.ts';
 import type { Runtime } from '../runtime/port.ts';
 import { Checkpoint } from './checkpoint/checkpoint.ts';
 import { ImageManager } from './images/image-manager.ts';
+import { PulledImages } from './images/pulled-images.ts';
 import { LogKeeper } from './logs/log-keeper.ts';
 import { allocatable, machineFacts } from './node/facts.ts';
+import { HealthMonitor } from './node/health-monitor.ts';
 import { NodeManager } from './node/node-manager.ts';
+import { type Headroom, measureHeadroom } from './node/pressure.ts';
 import { createNodeApi } from './node-api.ts';
 import { PodManager } from './pod/pod-manager.ts';
 import { StatusWriter } from './pod/status-writer.ts';
@@ -54,6 +57,8 @@ export interface AgentOptions {
   readonly resolvConf?: string;
   /** `kubernetes.io/hostname`; the machine's by default. */
   readonly hostname?: string;
+  /** What is left of memory and disk; measured here by default. */
+  readonly measure?: () => Promise<Headroom>;
 }
 
 export interface Agent {
@@ -117,7 +122,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     token: (pod, audience, seconds) => tokens.token(pod, audience, seconds),
   });
   const logs = new LogKeeper({ clock, exec, log, stateDir });
-  const images = new ImageManager({ runtime, clock });
+  const pulled = new PulledImages(join(dataDir, 'pulled-images.json'));
+  const images = new ImageManager({ runtime, clock, pulled });
   const statuses = new StatusWriter({ client, clock, log });
   const serviceInformer = informers.for<Service>(services);
   const podManager = new PodManager({
@@ -157,15 +163,27 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     version: options.version,
     facts,
     reservedBytes: LIMITS.agent.reservedMemoryBytes,
-    health: () => ({ notReady: [], memoryPressure: false, diskPressure: false, pidPressure: false }),
+    pressure: () => monitor.pressure,
+  });
+  const monitor = new HealthMonitor({
+    runtime,
+    pods: podManager,
+    pulled,
+    events,
+    clock,
+    log,
+    node: () => node.node,
+    measure: options.measure ?? (() => measureHeadroom(dataDir)),
+    onChange: () => node.changed(),
   });
   podManager.start();
   node.start();
+  monitor.start();
   return {
     api: createNodeApi({ runtime, clock, pods: podManager, nodeName, logs }),
     registered: node.registered,
     async stop() {
-      await Promise.all([podManager.stop(), node.stop()]);
+      await Promise.all([podManager.stop(), node.stop(), monitor.stop()]);
       objects.stop();
       volumes.stop();
       logs.stop();

@@ -198,6 +198,8 @@ export const LIMITS = {
     eventQueue: 1000,
     /** Output kept of a probe or hook. */
     execSyncOutputBytes: 16 * 1024,
+    /** How long the client of a killed process may take to end by itself. */
+    execKillMs: 1000,
     /** Restarts of containerd itself. */
     containerdRetryBaseMs: 500,
     containerdRetryMaxMs: 30_000,
@@ -235,6 +237,12 @@ export const LIMITS = {
     statusDelayMs: 20,
     /** Memory that pods cannot ask for: below this much free, eviction begins. */
     reservedMemoryBytes: 100 * 1024 * 1024,
+    /** How often memory and disk of the node are looked at: a few small reads. */
+    headroomMs: 10_000,
+    /** Between two evictions. */
+    evictionPauseMs: 30_000,
+    /** An image pulled or used within this is not collected, as upstream. */
+    imageMinimumAgeMs: 120_000,
     leaseSeconds: 40,
     leaseRenewMs: 10_000,
     nodeStatusMs: 300_000,

@@ -7,6 +7,7 @@ import { normalizeReference } from '../../runtime/image-reference.ts';
 import type { Image, Runtime } from '../../runtime/port.ts';
 import { Semaphore } from '../semaphore.ts';
 import { credentialsFor } from './pull-secrets.ts';
+import type { PulledImages } from './pulled-images.ts';
 
 /** Tells what happens to an image; `warning` and the words are upstream's. */
 export type ImageEvent = (warning: boolean, reason: string, message: string) => void;
@@ -27,6 +28,7 @@ export class ImageError extends Error {
 export interface ImageManagerOptions {
   readonly runtime: Runtime;
   readonly clock: Clock;
+  readonly pulled: PulledImages;
 }
 
 /**
@@ -43,12 +45,12 @@ export class ImageManager {
   readonly #until = new Map<string, { readonly atMono: number; readonly message: string }>();
   readonly #pulling = new Map<string, Promise<Image>>();
   readonly #pulls = new Semaphore(LIMITS.agent.concurrentPulls);
-  /** Monotonic instant an image was last needed, for garbage collection. */
-  readonly lastUsed = new Map<string, number>();
+  readonly #pulled: PulledImages;
 
   constructor(options: ImageManagerOptions) {
     this.#runtime = options.runtime;
     this.#clock = options.clock;
+    this.#pulled = options.pulled;
   }
 
   async ensure(
@@ -131,14 +133,20 @@ export class ImageManager {
     if (running !== undefined) return running;
     const credentials = credentialsFor(name, secrets);
     const pull = this.#pulls
-      .run(() => this.#runtime.pullImage(name, credentials === undefined ? {} : { credentials }))
+      .run(async () => {
+        const imported = new Set((await this.#runtime.listImages()).map(({ id }) => id));
+        const image = await this.#runtime.pullImage(name, credentials === undefined ? {} : { credentials });
+        // One that was here before the pull, imported by hand, stays not ours.
+        if (!imported.has(image.id)) await this.#pulled.add(image.id, this.#clock.now());
+        return image;
+      })
       .finally(() => this.#pulling.delete(name));
     this.#pulling.set(name, pull);
     return pull;
   }
 
   #used(image: Image): Image {
-    this.lastUsed.set(image.id, this.#clock.monotonicMs());
+    this.#pulled.used(image.id, this.#clock.now());
     return image;
   }
 }

@@ -9,6 +9,7 @@ import { errorText, type Logger } from '../../lib/log.ts';
 import type { Runtime } from '../../runtime/port.ts';
 import { type NodeHealth, nodeConditions } from './conditions.ts';
 import { allocatable, capacity, type MachineFacts, nodeInfo } from './facts.ts';
+import type { Pressure } from './pressure.ts';
 
 export interface NodeManagerOptions {
   readonly client: Client;
@@ -25,8 +26,7 @@ export interface NodeManagerOptions {
   readonly version: string;
   readonly facts: MachineFacts;
   readonly reservedBytes: number;
-  /** What eviction and the runtime say of the node now. */
-  readonly health: () => NodeHealth;
+  readonly pressure: () => Pressure;
 }
 
 const LEASE_NAMESPACE = 'kube-node-lease';
@@ -38,6 +38,7 @@ export class NodeManager {
   #node: Node | undefined;
   #lease: Lease | undefined;
   #runtimeVersion = { name: 'containerd', version: 'Unknown' };
+  #notReady: readonly string[] = [];
   #writtenMono = Number.NEGATIVE_INFINITY;
   #wake: () => void = () => {};
   #running: Promise<unknown> = Promise.resolve();
@@ -82,8 +83,7 @@ export class NodeManager {
     let wasReady: boolean | undefined;
     while (!signal.aborted) {
       try {
-        const version = await this.#options.runtime.version();
-        this.#runtimeVersion = { ...version };
+        await this.#askRuntime();
         if (this.#node === undefined) {
           this.#node = await this.#register();
           events.event(this.#node, 'Normal', 'Starting', 'Starting kubelet.');
@@ -102,7 +102,7 @@ export class NodeManager {
         }
         wasReady = ready;
         delayMs = 200;
-        await this.#rest(LIMITS.agent.nodeStatusMs);
+        await this.#rest(ready ? LIMITS.agent.nodeStatusMs : LIMITS.agent.leaseRenewMs);
       } catch (error) {
         if (signal.aborted) return;
         log.warn('the node is not registered or its status not written yet', { error: errorText(error) });
@@ -113,7 +113,22 @@ export class NodeManager {
   }
 
   #isReady(): boolean {
-    return this.#options.health().notReady.length === 0;
+    return this.#notReady.length === 0;
+  }
+
+  async #askRuntime(): Promise<void> {
+    try {
+      this.#runtimeVersion = { ...(await this.#options.runtime.version()) };
+      this.#notReady = [];
+    } catch (error) {
+      this.#notReady = ['container runtime is down'];
+      this.#options.log.warn('the container runtime does not answer', { error: errorText(error) });
+    }
+  }
+
+  #health(): NodeHealth {
+    const { memory, disk, pid } = this.#options.pressure();
+    return { notReady: this.#notReady, memoryPressure: memory, diskPressure: disk, pidPressure: pid };
   }
 
   /** Until the time is over or `changed` is called. */
@@ -171,7 +186,7 @@ export class NodeManager {
     return {
       capacity: capacity(facts, maxPods),
       allocatable: allocatable(facts, maxPods, reservedBytes),
-      conditions: nodeConditions(this.#options.health(), known, clock.now()),
+      conditions: nodeConditions(this.#health(), known, clock.now()),
       addresses: [
         ...nodeIPs.map((address) => ({ type: 'InternalIP', address })),
         { type: 'Hostname', address: hostname },
@@ -188,7 +203,7 @@ export class NodeManager {
       if (isNotFound(error)) this.#node = undefined;
       throw error;
     });
-    const images = (await runtime.listImages())
+    const images = (await runtime.listImages().catch(() => []))
       .toSorted((a, b) => b.sizeBytes - a.sizeBytes)
       .slice(0, LIMITS.agent.imagesInStatus)
       .map(({ references, digests, sizeBytes }) => ({
