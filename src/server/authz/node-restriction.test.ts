@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest';
+import type { KubeObject, Resource } from '../../api/resource.ts';
+import { leases, nodes, pods, serviceAccounts } from '../../api/resources.gen.ts';
+import { ApiError } from '../../api/status.ts';
+import type { AdmissionAttributes } from '../admission/port.ts';
+import { PodGraph } from './node-graph.ts';
+import { isAllowedNodeLabel } from './node-labels.ts';
+import { createNodeRestriction } from './node-restriction.ts';
+
+const graph = new PodGraph();
+graph.put({ metadata: { name: 'mine', namespace: 'ns' }, spec: { nodeName: 'pi', containers: [] } });
+graph.put({ metadata: { name: 'foreign', namespace: 'ns' }, spec: { nodeName: 'far', containers: [] } });
+const plugin = createNodeRestriction(graph);
+
+interface Case {
+  resource: Resource;
+  operation?: 'CREATE' | 'UPDATE' | 'DELETE';
+  subresource?: string;
+  object?: object;
+  oldObject?: object;
+  name?: string;
+  user?: string;
+}
+function outcome({ operation = 'CREATE', subresource = '', user = 'system:node:pi', ...rest }: Case): string {
+  const attributes = {
+    namespace: 'ns',
+    name: (rest.object as KubeObject | undefined)?.metadata?.name ?? rest.name ?? '',
+    operation,
+    subresource,
+    user: { name: user, groups: ['system:nodes'] },
+    ...rest,
+  } as unknown as AdmissionAttributes;
+  try {
+    if (plugin.handles?.(attributes)) plugin.validate?.(attributes);
+  } catch (error) {
+    if (error instanceof ApiError) return error.message;
+    throw error;
+  }
+  return 'accepted';
+}
+const mirror = (spec: object = {}, metadata: object = {}): object => ({
+  metadata: { name: 'm', namespace: 'ns', annotations: { 'kubernetes.io/config.mirror': 'x' }, ...metadata },
+  spec: { nodeName: 'pi', containers: [], ...spec },
+});
+const node = (name: string, labels = {}, spec = {}): object => ({ metadata: { name, labels }, spec });
+const token = (boundObjectRef?: object): object => ({ metadata: {}, spec: { boundObjectRef } });
+
+describe('what a node may write', () => {
+  it.each<[string, Case]>([
+    ['a mirror pod', { resource: pods, object: mirror() }],
+    [
+      'its node',
+      { resource: nodes, object: node('pi', { 'kubernetes.io/hostname': 'pi', 'example.org/x': 'y' }) },
+    ],
+    [
+      "its node's status",
+      {
+        resource: nodes,
+        operation: 'UPDATE',
+        subresource: 'status',
+        object: node('pi'),
+        oldObject: node('pi'),
+      },
+    ],
+    ['its lease', { resource: leases, object: { metadata: { name: 'pi' } } }],
+    [
+      'a token of its pod',
+      {
+        resource: serviceAccounts,
+        subresource: 'token',
+        object: token({ apiVersion: 'v1', kind: 'Pod', name: 'mine', uid: 'u' }),
+      },
+    ],
+    ['the end of its pod', { resource: pods, operation: 'DELETE', oldObject: mirror() }],
+    ['anything, when it is no node', { resource: nodes, object: node('far'), user: 'jane' }],
+  ])('includes %s', (_what, one) => {
+    expect(outcome(one)).toBe('accepted');
+  });
+
+  it.each<[Case, string]>([
+    [{ resource: pods, object: mirror({}, { annotations: {} }) }, 'can only create mirror pods'],
+    [
+      { resource: pods, object: mirror({ nodeName: 'far' }) },
+      'can only create pods with spec.nodeName set to itself',
+    ],
+    [{ resource: pods, object: mirror({ serviceAccountName: 'admin' }) }, 'reference a service account'],
+    [{ resource: pods, object: mirror({ imagePullSecrets: [{ name: 's' }] }) }, 'reference secrets'],
+    [
+      {
+        resource: pods,
+        operation: 'UPDATE',
+        subresource: 'status',
+        object: mirror(),
+        oldObject: mirror({ nodeName: 'far' }),
+      },
+      'can only update pod status for pods with spec.nodeName set to itself',
+    ],
+    [
+      {
+        resource: pods,
+        operation: 'UPDATE',
+        subresource: 'status',
+        object: mirror({}, { labels: { a: 'b' } }),
+        oldObject: mirror(),
+      },
+      'cannot update labels through pod status',
+    ],
+    [
+      { resource: pods, operation: 'UPDATE', object: mirror(), oldObject: mirror() },
+      'unexpected pod subresource',
+    ],
+    [{ resource: nodes, object: node('far') }, 'node "pi" is not allowed to modify node "far"'],
+    [
+      { resource: nodes, object: node('pi', { 'node-role.kubernetes.io/control-plane': '' }) },
+      'is not allowed to set the following labels: node-role.kubernetes.io/control-plane',
+    ],
+    [
+      {
+        resource: nodes,
+        operation: 'UPDATE',
+        object: node('pi'),
+        oldObject: node('pi', { 'node-restriction.kubernetes.io/safe': 'yes' }),
+      },
+      'is not allowed to modify labels: node-restriction.kubernetes.io/safe',
+    ],
+    [
+      {
+        resource: nodes,
+        operation: 'UPDATE',
+        object: node('pi'),
+        oldObject: node('pi', {}, { taints: [{ key: 'k', effect: 'NoSchedule' }] }),
+      },
+      'is not allowed to modify taints',
+    ],
+    [
+      { resource: leases, object: { metadata: { name: 'far' } } },
+      'can only access node lease with the same name',
+    ],
+    [{ resource: serviceAccounts, subresource: 'token', object: token() }, 'token not bound to a pod'],
+    [
+      {
+        resource: serviceAccounts,
+        subresource: 'token',
+        object: token({ apiVersion: 'v1', kind: 'Pod', name: 'foreign', uid: 'u' }),
+      },
+      'scheduled on a different node',
+    ],
+  ])('does not include %j', (one, message) => {
+    expect(outcome(one)).toContain(message);
+  });
+});
+
+it.each([
+  ['example.org/anything', true],
+  ['plain', true],
+  ['kubernetes.io/arch', true],
+  ['kubelet.kubernetes.io/x', true],
+  ['x.node.kubernetes.io/y', true],
+  ['kubernetes.io/x', false],
+  ['node-role.kubernetes.io/worker', false],
+  ['scheduling.k8s.io/x', false],
+])('a node may set the label %s: %s', (label, expected) => {
+  expect(isAllowedNodeLabel(label)).toBe(expected);
+});

@@ -1,0 +1,138 @@
+import { equalJson } from '../../api/json-value.ts';
+import type { KubeObject } from '../../api/resource.ts';
+import { forbidden } from '../../api/status.ts';
+import type { Node, Pod, TokenRequest } from '../../api/types.gen.ts';
+import type { AdmissionAttributes, AdmissionPlugin } from '../admission/port.ts';
+import { nodeNameOf } from './node-authorizer.ts';
+import type { NodeGraph } from './node-graph.ts';
+import { isAllowedNodeLabel } from './node-labels.ts';
+import { podReferences } from './pod-references.ts';
+
+const MIRROR = 'kubernetes.io/config.mirror';
+const GOVERNED: ReadonlySet<string> = new Set([
+  'pods',
+  'nodes',
+  'serviceaccounts',
+  'leases.coordination.k8s.io',
+  'csinodes.storage.k8s.io',
+]);
+
+/**
+ * What a node may write, as far as only the content tells: its own Node without labels and taints that decide what
+ * may run on it, mirror pods of its own, tokens for its own pods (upstream's NodeRestriction).
+ */
+export function createNodeRestriction(graph: NodeGraph): AdmissionPlugin {
+  return {
+    name: 'NodeRestriction',
+    handles: ({ user, resource }) => nodeNameOf(user) !== undefined && GOVERNED.has(keyOf(resource)),
+    validate(attributes) {
+      const node = nodeNameOf(attributes.user);
+      const why = node === undefined ? undefined : refusal(node, attributes, graph);
+      if (why !== undefined) throw forbidden(attributes.resource, attributes.name, why);
+    },
+  };
+}
+
+const keyOf = (resource: { group: string; resource: string }): string =>
+  resource.group === '' ? resource.resource : `${resource.resource}.${resource.group}`;
+
+function refusal(node: string, attributes: AdmissionAttributes, graph: NodeGraph): string | undefined {
+  const { resource, operation, object } = attributes;
+  const name = object?.metadata.name ?? attributes.name;
+  switch (keyOf(resource)) {
+    case 'pods':
+      return podRefusal(node, attributes);
+    case 'nodes':
+      return nodeRefusal(node, attributes);
+    case 'serviceaccounts':
+      return attributes.subresource === 'token' ? tokenRefusal(node, attributes, graph) : undefined;
+    case 'leases.coordination.k8s.io':
+      return operation === 'CREATE' && name !== node
+        ? 'can only access node lease with the same name as the requesting node'
+        : undefined;
+    default:
+      return name === node ? undefined : 'can only access CSINode with the same name as the requesting node';
+  }
+}
+
+function podRefusal(
+  node: string,
+  { operation, subresource, object, oldObject }: AdmissionAttributes,
+): string | undefined {
+  const quoted = JSON.stringify(node);
+  const boundTo = (oldObject as Pod | undefined)?.spec?.nodeName;
+  if (operation === 'CREATE' && subresource === '') return mirrorRefusal(node, object as Pod);
+  if (operation === 'DELETE')
+    return boundTo === node
+      ? undefined
+      : `node ${quoted} can only delete pods with spec.nodeName set to itself`;
+  if (operation !== 'UPDATE') return undefined;
+  if (subresource !== 'status')
+    return `unexpected pod subresource ${JSON.stringify(subresource)}, only 'status' and 'eviction' are allowed`;
+  if (boundTo !== node)
+    return `node ${quoted} can only update pod status for pods with spec.nodeName set to itself`;
+  if (!equalJson(object?.metadata.labels ?? {}, oldObject?.metadata.labels ?? {}))
+    return `node ${quoted} cannot update labels through pod status`;
+  return undefined;
+}
+
+/** A mirror pod shows what runs anyway. It must not reach for anything of the cluster. */
+function mirrorRefusal(node: string, pod: Pod): string | undefined {
+  const quoted = JSON.stringify(node);
+  const { annotations = {}, ownerReferences = [], ...metadata } = pod.metadata;
+  if (annotations[MIRROR] === undefined)
+    return `pod does not have ${JSON.stringify(MIRROR)} annotation, node ${quoted} can only create mirror pods`;
+  if (pod.spec?.nodeName !== node)
+    return `node ${quoted} can only create pods with spec.nodeName set to itself`;
+  const [owner] = ownerReferences;
+  if (ownerReferences.length > 1 || (owner && (owner.kind !== 'Node' || owner.name !== node)))
+    return `node ${quoted} can only create pods with an owner reference set to itself`;
+  // What it would name, were it an ordinary pod.
+  const named = [...podReferences({ ...pod, metadata })].map((reference) => reference.split('/')[0]);
+  if (named.includes('serviceaccounts'))
+    return `node ${quoted} can not create pods that reference a service account`;
+  return named.length > 0 ? `node ${quoted} can not create pods that reference ${named[0]}` : undefined;
+}
+
+function nodeRefusal(
+  node: string,
+  { operation, object, oldObject, name }: AdmissionAttributes,
+): string | undefined {
+  const quoted = JSON.stringify(node);
+  const target = object?.metadata.name ?? name;
+  if (target !== node) return `node ${quoted} is not allowed to modify node ${JSON.stringify(target)}`;
+  if (operation === 'DELETE' || object === undefined) return undefined;
+  const labels = refusedLabels(object, oldObject);
+  if (labels.length > 0)
+    return oldObject
+      ? `is not allowed to modify labels: ${labels.join(', ')}`
+      : `node ${quoted} is not allowed to set the following labels: ${labels.join(', ')}`;
+  if (oldObject === undefined) return undefined;
+  if (!equalJson((object as Node).spec?.taints ?? [], (oldObject as Node).spec?.taints ?? []))
+    return `node ${quoted} is not allowed to modify taints`;
+  if (!equalJson(object.metadata.ownerReferences ?? [], oldObject.metadata.ownerReferences ?? []))
+    return `node ${quoted} is not allowed to modify ownerReferences`;
+  return undefined;
+}
+
+function refusedLabels(object: KubeObject, oldObject: KubeObject | undefined): string[] {
+  const now = object.metadata.labels ?? {};
+  const before = oldObject?.metadata.labels ?? {};
+  return [...new Set([...Object.keys(now), ...Object.keys(before)])]
+    .filter((label) => now[label] !== before[label] && !isAllowedNodeLabel(label))
+    .sort();
+}
+
+function tokenRefusal(
+  node: string,
+  { object, namespace }: AdmissionAttributes,
+  graph: NodeGraph,
+): string | undefined {
+  const ref = (object as TokenRequest | undefined)?.spec?.boundObjectRef;
+  if (ref?.kind !== 'Pod' || ref.apiVersion !== 'v1' || !ref.name)
+    return 'node requested token not bound to a pod';
+  if (!ref.uid) return 'node requested token with a pod binding without a uid';
+  return graph.nodeOf(namespace, ref.name) === node
+    ? undefined
+    : 'node requested token bound to a pod scheduled on a different node';
+}
