@@ -1,161 +1,379 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { leases, nodes, pods } from '../api/resources.gen.ts';
-import type { Pod } from '../api/types.gen.ts';
-import type { EventRecorder } from '../client/event-recorder.ts';
-import { FakeClient } from '../client/fake-client.ts';
-import type { InformerFactory } from '../client/informer.ts';
-import { createInformerFactory } from '../client/informer-factory.ts';
-import { createExec } from '../lib/exec.ts';
-import { FakeClock } from '../lib/fake-clock.ts';
-import { silentLogger } from '../lib/log.ts';
-import { FakeRuntime } from '../runtime/fake.ts';
-import { type Agent, startAgent } from './agent.ts';
+import { FakeBoard } from '../../test/fixtures/fake-board.ts';
+import { configMaps, leases, nodes, pods } from '../api/resources.gen.ts';
+import type { FakeClient } from '../client/fake-client.ts';
 
-interface Told {
-  readonly type: string;
-  readonly reason: string;
-  readonly message: string;
-  readonly fieldPath: string | undefined;
-}
-
-let dir: string;
-let clock: FakeClock;
-let client: FakeClient;
-let runtime: FakeRuntime;
-let informers: InformerFactory;
-let agent: Agent | undefined;
-let told: Told[];
-
-const recorder: EventRecorder = {
-  event: (_, type, reason, message, fieldPath) => void told.push({ type, reason, message, fieldPath }),
-  for: () => recorder,
-  flush: async () => {},
-};
-
+let board: FakeBoard;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'kedge-agent-'));
-  clock = new FakeClock();
-  client = new FakeClient(clock);
-  runtime = new FakeRuntime({ clock, logDir: join(dir, 'log') });
-  runtime.addImage('busybox');
-  told = [];
+  board = await FakeBoard.create({ pullable: (name) => !name.includes('absent') });
 });
+afterEach(() => board.close());
 
-afterEach(async () => {
-  await agent?.stop();
-  await informers?.stop();
-  await rm(dir, { recursive: true, force: true });
-});
+const at = (name: string) => ({ name, namespace: 'default' });
+const statusOf = async (name: string) => (await board.read(name)).status?.containerStatuses?.[0];
 
-async function boot(): Promise<void> {
-  informers = createInformerFactory({ client, clock, log: silentLogger, random: () => 0 });
-  agent = await startAgent({
-    client,
-    informers,
-    events: recorder,
-    runtime,
-    clock,
-    log: silentLogger,
-    exec: createExec(),
-    nodeName: 'board',
-    nodeIP: '192.168.1.7',
-    dataDir: join(dir, 'data'),
-    stateDir: join(dir, 'state'),
-    clusterDNS: '10.43.0.10',
-    clusterDomain: 'cluster.local',
-    version: 'v1.36.3+kedge.test',
-  });
-  void informers.start();
-  await pass(100);
-}
-
-/** Time passes, with real work (files) done in between. */
-async function pass(ms: number): Promise<void> {
-  for (let round = 0; round < 6; round++) {
-    await clock.advance(round === 0 ? ms : 25);
-    await new Promise((resolve) => setTimeout(resolve, 3));
-  }
-}
-
-function podOf(name: string, spec: Partial<NonNullable<Pod['spec']>> = {}): Pod {
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, namespace: 'default' },
-    spec: {
-      nodeName: 'board',
-      containers: [{ name: 'main', image: 'busybox', command: ['sleep', 'infinity'] }],
-      ...spec,
-    },
-    status: {
-      phase: 'Pending',
-      conditions: [{ type: 'PodScheduled', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' }],
-    },
-  };
-}
-
-const read = (name: string): Promise<Pod> => client.get(pods, { name, namespace: 'default' });
-const conditionOf = (pod: Pod, type: string) => pod.status?.conditions?.find((entry) => entry.type === type);
-
-describe('agent', () => {
-  it('registers the node, renews its lease and writes the status only when it changes', async () => {
-    await boot();
-    const node = await client.get(nodes, { name: 'board' });
-    expect(node.metadata.labels).toMatchObject({ 'kubernetes.io/os': 'linux' });
+describe('node', () => {
+  it('is registered, renews its lease and writes its status only when it changes', async () => {
+    await board.boot();
+    const node = await board.client.get(nodes, { name: 'board' });
+    expect(node.metadata.labels).toMatchObject({
+      'kubernetes.io/os': 'linux',
+      'node.kubernetes.io/instance-type': 'kedge',
+    });
     expect(node.status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({
       status: 'True',
       reason: 'KubeletReady',
     });
     expect(node.status?.addresses?.[0]).toEqual({ type: 'InternalIP', address: '192.168.1.7' });
-    expect(told.map(({ reason }) => reason)).toEqual(expect.arrayContaining(['Starting', 'NodeReady']));
-    const before = client.calls.filter(({ resource }) => resource === 'nodes').length;
-    const lease = await client.get(leases, { namespace: 'kube-node-lease', name: 'board' });
-    await pass(30_000);
-    const after = await client.get(leases, { namespace: 'kube-node-lease', name: 'board' });
+    expect(board.events).toContain('NodeReady: Node board status is now: NodeReady');
+    const writes = () => board.client.calls.filter(({ resource }) => resource === 'nodes').length;
+    const before = writes();
+    const lease = await board.client.get(leases, { namespace: 'kube-node-lease', name: 'board' });
+    await board.pass(30_000);
+    const after = await board.client.get(leases, { namespace: 'kube-node-lease', name: 'board' });
     expect(after.spec?.renewTime).not.toBe(lease.spec?.renewTime);
-    expect(client.calls.filter(({ resource }) => resource === 'nodes').length).toBe(before);
+    expect(writes()).toBe(before);
   });
 
-  it('runs a pod bound to its node until it is Ready, and deletes it gracefully', async () => {
-    await boot();
-    await client.create(pods, podOf('web'));
-    await pass(200);
-    const ready = await read('web');
+  it('says when memory is short and evicts the pod that exceeds its request', async () => {
+    await board.boot();
+    await board.create('modest', {
+      containers: [
+        {
+          name: 'main',
+          image: 'busybox',
+          command: ['sleep', 'infinity'],
+          resources: { requests: { memory: '1Gi' } },
+        },
+      ],
+    });
+    await board.create('greedy');
+    await board.pass(300);
+    board.headroom = { ...board.headroom, memoryAvailableBytes: 1024 };
+    await board.pass(11_000);
+    const node = await board.client.get(nodes, { name: 'board' });
+    expect(node.status?.conditions?.find(({ type }) => type === 'MemoryPressure')?.status).toBe('True');
+    expect((await board.read('greedy')).status).toMatchObject({ phase: 'Failed', reason: 'Evicted' });
+    expect((await board.read('modest')).status?.phase).toBe('Running');
+  });
+});
+
+describe('pod', () => {
+  it('runs until it is Ready, and is deleted gracefully', async () => {
+    await board.boot();
+    await board.create('web', { terminationGracePeriodSeconds: 5 });
+    await board.pass(200);
+    const ready = await board.read('web');
     expect(ready.status).toMatchObject({
       phase: 'Running',
       hostIP: '192.168.1.7',
       podIP: expect.stringMatching(/^10\.42\.0\./),
       qosClass: 'BestEffort',
     });
-    expect(conditionOf(ready, 'Ready')?.status).toBe('True');
-    expect(conditionOf(ready, 'PodScheduled')?.status).toBe('True');
-    expect(ready.status?.containerStatuses?.[0]).toMatchObject({
-      name: 'main',
+    expect((await board.condition('web', 'Ready'))?.status).toBe('True');
+    expect((await board.condition('web', 'PodScheduled'))?.status).toBe('True');
+    expect(await statusOf('web')).toMatchObject({
       ready: true,
       started: true,
       restartCount: 0,
       image: 'docker.io/library/busybox:latest',
       containerID: expect.stringMatching(/^containerd:\/\/[0-9a-f]{64}$/),
     });
-    expect(
-      told.filter(({ fieldPath }) => fieldPath === 'spec.containers{main}').map(({ reason }) => reason),
-    ).toEqual(['Pulled', 'Created', 'Started']);
+    const ofMain = board.told.filter(({ fieldPath }) => fieldPath === 'spec.containers{main}');
+    expect(ofMain.map(({ reason }) => reason)).toEqual(['Pulled', 'Created', 'Started']);
 
-    await client.patch(
-      pods,
-      { name: 'web', namespace: 'default' },
-      { type: 'merge', body: { metadata: { finalizers: ['test/hold'] } } },
+    await board.client.patch(pods, at('web'), {
+      type: 'merge',
+      body: { metadata: { finalizers: ['test/hold'] } },
+    });
+    await board.client.delete(pods, at('web'));
+    await board.pass(8000);
+    expect(await board.runtime.listSandboxes()).toEqual([]);
+    expect((await statusOf('web'))?.state?.terminated).toMatchObject({ exitCode: 143 });
+    expect(board.events).toContain('Killing: Stopping container main');
+  });
+
+  it('kills what ignores SIGTERM when the grace period is over, not before', async () => {
+    await board.boot();
+    await board.create('deaf', {
+      terminationGracePeriodSeconds: 20,
+      containers: [{ name: 'main', image: 'busybox', command: ['sh', '-c', "trap '' TERM; sleep infinity"] }],
+    });
+    await board.pass(200);
+    await board.client.delete(pods, at('deaf'));
+    await board.pass(19_000);
+    expect((await statusOf('deaf'))?.state?.running).toBeDefined();
+    await board.pass(2000);
+    await expect(board.read('deaf')).rejects.toMatchObject({ code: 404 });
+  });
+
+  it('runs init containers in order, keeps sidecars beside the rest and ends them last', async () => {
+    await board.boot();
+    await board.create('job', {
+      restartPolicy: 'Never',
+      initContainers: [
+        { name: 'first', image: 'busybox', command: ['sleep', '5'] },
+        { name: 'side', image: 'busybox', command: ['sleep', 'infinity'], restartPolicy: 'Always' },
+      ],
+      containers: [{ name: 'main', image: 'busybox', command: ['sleep', '10'] }],
+    });
+    await board.pass(1000);
+    const waiting = await board.read('job');
+    expect(waiting.status?.phase).toBe('Pending');
+    expect(waiting.status?.containerStatuses?.[0]?.state?.waiting?.reason).toBe('PodInitializing');
+    expect(await board.condition('job', 'Initialized')).toMatchObject({
+      status: 'False',
+      reason: 'ContainersNotInitialized',
+      message: 'containers with incomplete status: [first side]',
+    });
+    await board.pass(5000);
+    expect((await board.read('job')).status?.phase).toBe('Running');
+    await board.pass(15_000);
+    const done = await board.read('job');
+    expect(done.status?.phase).toBe('Succeeded');
+    expect(done.status?.initContainerStatuses?.[1]?.state?.terminated?.exitCode).toBe(143);
+    expect(await board.condition('job', 'Ready')).toMatchObject({ status: 'False', reason: 'PodCompleted' });
+    expect(await board.runtime.listSandboxes()).toEqual([]);
+  });
+
+  it('fails when an init container fails and nothing is to be restarted', async () => {
+    await board.boot();
+    await board.create('broken', {
+      restartPolicy: 'Never',
+      initContainers: [{ name: 'first', image: 'busybox', command: ['false'] }],
+    });
+    await board.pass(500);
+    const pod = await board.read('broken');
+    expect(pod.status?.phase).toBe('Failed');
+    expect(pod.status?.initContainerStatuses?.[0]?.state?.terminated?.exitCode).toBe(1);
+  });
+
+  it('backs off from a container that crashes: at once, 10 s, 20 s', async () => {
+    await board.boot();
+    const pod = await board.create('crash', {
+      containers: [{ name: 'main', image: 'busybox', command: ['false'] }],
+    });
+    await board.pass(500);
+    const label = `crash_default(${pod.metadata.uid})`;
+    expect(await statusOf('crash')).toMatchObject({
+      restartCount: 1,
+      state: {
+        waiting: {
+          reason: 'CrashLoopBackOff',
+          message: `back-off 10s restarting failed container=main pod=${label}`,
+        },
+      },
+      lastState: { terminated: { exitCode: 1, reason: 'Error' } },
+    });
+    expect(board.events).toContain(`BackOff: Back-off restarting failed container main in pod ${label}`);
+    await board.pass(10_000);
+    expect((await statusOf('crash'))?.restartCount).toBe(2);
+    expect((await statusOf('crash'))?.state?.waiting?.message).toContain('back-off 20s');
+    await board.pass(10_000);
+    expect((await statusOf('crash'))?.restartCount).toBe(2);
+  });
+
+  it('waits for an image with ErrImagePull, then ImagePullBackOff', async () => {
+    await board.boot();
+    await board.create('lost', { containers: [{ name: 'main', image: 'absent:1' }] });
+    await board.pass(500);
+    expect((await statusOf('lost'))?.state?.waiting?.reason).toBe('ErrImagePull');
+    await board.pass(3000);
+    expect((await statusOf('lost'))?.state?.waiting).toMatchObject({
+      reason: 'ImagePullBackOff',
+      message: expect.stringContaining('Back-off pulling image "absent:1": ErrImagePull: '),
+    });
+    expect(board.events).toEqual(
+      expect.arrayContaining([
+        'Pulling: Pulling image "absent:1"',
+        'Failed: Error: ErrImagePull',
+        'BackOff: Back-off pulling image "absent:1"',
+      ]),
     );
-    await client.delete(pods, { name: 'web', namespace: 'default' }, { gracePeriodSeconds: 5 });
-    await pass(8000);
-    expect(await runtime.listSandboxes()).toEqual([]);
-    const ended = await read('web');
-    expect(ended.status?.containerStatuses?.[0]?.state?.terminated).toMatchObject({ exitCode: 143 });
-    expect(told).toContainEqual(
-      expect.objectContaining({ reason: 'Killing', message: 'Stopping container main' }),
+    board.runtime.addImage('absent:1');
+    await board.pass(10_000);
+    expect((await statusOf('lost'))?.state?.running).toBeDefined();
+  });
+
+  it('names a missing ConfigMap and starts as soon as it is there', async () => {
+    await board.boot();
+    await board.create('needy', {
+      containers: [
+        {
+          name: 'main',
+          image: 'busybox',
+          command: ['sleep', 'infinity'],
+          env: [{ name: 'A', valueFrom: { configMapKeyRef: { name: 'settings', key: 'a' } } }],
+        },
+      ],
+    });
+    await board.pass(500);
+    expect((await statusOf('needy'))?.state?.waiting).toEqual({
+      reason: 'CreateContainerConfigError',
+      message: 'configmap "settings" not found',
+    });
+    await board.client.create(configMaps, {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: at('settings'),
+      data: { a: '1' },
+    });
+    await board.pass(300);
+    expect((await statusOf('needy'))?.state?.running).toBeDefined();
+  });
+
+  it('restarts a container whose image was changed, and no other', async () => {
+    await board.boot();
+    const two = ['a', 'b'].map((name) => ({ name, image: 'busybox', command: ['sleep', 'infinity'] }));
+    await board.create('pair', { containers: two });
+    await board.pass(300);
+    const containers = [{ ...two[0], image: 'busybox:2' }, two[1]];
+    await board.client.patch(pods, at('pair'), { type: 'merge', body: { spec: { containers } } });
+    await board.pass(3000);
+    const statuses = (await board.read('pair')).status?.containerStatuses;
+    expect(statuses?.map(({ restartCount }) => restartCount)).toEqual([1, 0]);
+    expect(statuses?.[0]?.image).toBe('docker.io/library/busybox:2');
+    expect(board.events).toContain('Killing: Container a definition changed, will be restarted');
+  });
+
+  it('restarts a container whose liveness probe fails three times', async () => {
+    await board.boot();
+    await board.create('sick', {
+      terminationGracePeriodSeconds: 2,
+      containers: [
+        {
+          name: 'main',
+          image: 'busybox',
+          command: ['sleep', 'infinity'],
+          livenessProbe: { exec: { command: ['false'] }, periodSeconds: 5, initialDelaySeconds: 5 },
+        },
+      ],
+    });
+    await board.pass(16_000);
+    const status = await statusOf('sick');
+    expect(status).toMatchObject({ restartCount: 1, state: { running: expect.anything() } });
+    expect(board.events).toContain('Killing: Container main failed liveness probe, will be restarted');
+    expect(board.events.filter((text) => text.startsWith('Unhealthy: Liveness probe failed'))).toHaveLength(
+      3,
     );
+  });
+
+  it('is not Ready before its readiness probe passes', async () => {
+    await board.boot();
+    await board.create('slow', {
+      containers: [
+        {
+          name: 'main',
+          image: 'busybox',
+          command: ['sleep', 'infinity'],
+          readinessProbe: { exec: { command: ['true'] }, initialDelaySeconds: 5 },
+        },
+      ],
+    });
+    await board.pass(2000);
+    expect(await board.condition('slow', 'Ready')).toMatchObject({
+      status: 'False',
+      reason: 'ContainersNotReady',
+      message: 'containers with unready status: [main]',
+    });
+    await board.pass(4000);
+    expect((await board.condition('slow', 'Ready'))?.status).toBe('True');
+  });
+
+  it('ends at its deadline', async () => {
+    await board.boot();
+    await board.create('late', { activeDeadlineSeconds: 30, terminationGracePeriodSeconds: 1 });
+    await board.pass(25_000);
+    expect((await board.read('late')).status?.phase).toBe('Running');
+    await board.pass(10_000);
+    expect((await board.read('late')).status).toMatchObject({ phase: 'Failed', reason: 'DeadlineExceeded' });
+  });
+
+  it('counts a process that cannot start as a failed run', async () => {
+    await board.boot();
+    await board.create('typo', {
+      restartPolicy: 'Never',
+      containers: [{ name: 'main', image: 'busybox', command: ['no-such-program'] }],
+    });
+    await board.pass(500);
+    const pod = await board.read('typo');
+    expect(pod.status?.phase).toBe('Failed');
+    expect(pod.status?.containerStatuses?.[0]?.state?.terminated).toMatchObject({
+      exitCode: 128,
+      reason: 'StartError',
+    });
+  });
+});
+
+describe('restarts', () => {
+  it('leave containers alone and write nothing', async () => {
+    await board.boot();
+    await board.create('stay');
+    await board.pass(300);
+    const before = await board.runtime.listContainers();
+    const { status } = await board.read('stay');
+    await board.halt();
+    const writes = () => board.client.calls.filter(({ resource }) => resource === 'pods').length;
+    const written = writes();
+    await board.boot();
+    await board.pass(5000);
+    expect(await board.runtime.listContainers()).toEqual(before);
+    expect((await board.read('stay')).status).toEqual(status);
+    expect(writes()).toBe(written);
+  });
+
+  it('of the board give every pod a new sandbox and new containers', async () => {
+    await board.boot();
+    await board.create('again');
+    await board.pass(300);
+    const { podIP } = (await board.read('again')).status ?? {};
+    await board.halt();
+    board.runtime.reboot();
+    await board.boot();
+    await board.pass(500);
+    const { status } = await board.read('again');
+    expect(status?.containerStatuses?.[0]).toMatchObject({ restartCount: 1, ready: true });
+    expect(status?.podIP).not.toBe(podIP);
+    expect(status?.podIPs).toEqual([{ ip: status?.podIP }]);
+  });
+
+  it('without an API server start the pods last known, and go on unchanged when it is back', async () => {
+    await board.boot();
+    await board.create('known');
+    await board.pass(300);
+    await board.halt();
+    board.runtime.reboot();
+    let away = true;
+    const flaky = new Proxy(board.client, {
+      get: (target, key) => {
+        const value = Reflect.get(target, key);
+        if (typeof value !== 'function') return value;
+        return (...args: unknown[]) => {
+          if (away) throw new Error('connection refused');
+          return value.apply(target, args);
+        };
+      },
+    }) as FakeClient;
+    await board.boot(flaky);
+    await board.pass(5000);
+    const running = (await board.runtime.listContainers()).filter(({ state }) => state === 'running');
+    expect(running.map(({ name }) => name)).toEqual(['main']);
+    away = false;
+    await board.pass(60_000);
+    const still = (await board.runtime.listContainers()).filter(({ state }) => state === 'running');
+    expect(still.map(({ id }) => id)).toEqual(running.map(({ id }) => id));
+    expect((await board.read('known')).status?.containerStatuses?.[0]?.containerID).toContain(running[0]?.id);
+  });
+
+  it('remove what the API no longer has', async () => {
+    await board.boot();
+    await board.create('orphan');
+    await board.pass(300);
+    await board.halt();
+    await board.client.delete(pods, at('orphan'), { gracePeriodSeconds: 0 });
+    await board.boot();
+    await board.pass(500);
+    expect(await board.runtime.listContainers()).toEqual([]);
+    expect(await board.runtime.listSandboxes()).toEqual([]);
   });
 });
