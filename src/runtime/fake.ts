@@ -14,6 +14,7 @@ import type {
   Image,
   PullOptions,
   Runtime,
+  RuntimeAttachRequest,
   RuntimeEvent,
   RuntimeExecRequest,
   Sandbox,
@@ -220,6 +221,29 @@ export class FakeRuntime implements Runtime {
       resize: () => {},
       exit: Promise.resolve(exitCode),
       close: () => {},
+    };
+  }
+
+  /** Output is empty and input is swallowed; ends with the container. */
+  async attach(id: string, request: RuntimeAttachRequest): Promise<ExecSession> {
+    this.#maybeFail('attach');
+    if (!this.#running.has(id)) throw new Error(`container ${id} is not running`);
+    const stdout = new PassThrough();
+    const { promise: exit, resolve } = Promise.withResolvers<number>();
+    const stop = new AbortController();
+    void (async () => {
+      for await (const event of this.#queue.read(stop.signal, () => stdout.end())) {
+        if (event.type !== 'exit' || event.id !== id) continue;
+        resolve(event.exitCode);
+        break;
+      }
+    })();
+    return {
+      ...(request.stdin ? { stdin: new PassThrough().resume() } : {}),
+      ...(request.stdout ? { stdout } : {}),
+      resize: () => {},
+      exit,
+      close: () => stop.abort(),
     };
   }
 

@@ -30,6 +30,11 @@ export interface Runtime {
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent>;
 
   exec(id: string, request: RuntimeExecRequest): Promise<ExecSession>;
+  /**
+   * Connects to the first process of a container that was started with `stdin` or `tty`, or only to the output of any
+   * other. Output is what comes from now on, both streams on `stdout`.
+   */
+  attach(id: string, request: RuntimeAttachRequest): Promise<ExecSession>;
   /** Runs a probe or hook to its end; output is bounded. Exit code 124 after `timeoutMs`. */
   execSync(
     id: string,
@@ -103,6 +108,8 @@ export interface ContainerConfig {
   readonly labels: Readonly<Record<string, string>>;
   readonly tty: boolean;
   readonly stdin: boolean;
+  /** The end of the first attached client's input is the end of the container's. */
+  readonly stdinOnce?: boolean;
   readonly security: ContainerSecurity;
   readonly resources: ContainerResources;
   /** Container id whose PID namespace to share. */
@@ -173,6 +180,11 @@ export interface RuntimeExecRequest {
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly stderr: boolean;
+}
+
+export interface RuntimeAttachRequest {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
 }
 
 export interface ContainerStats {

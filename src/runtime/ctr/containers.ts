@@ -1,16 +1,18 @@
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { mkdir, open, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../../lib/clock.ts';
+import type { ExecSession } from '../../client/node-port.ts';
+import { type Clock, sleep } from '../../lib/clock.ts';
 import type { Exec } from '../../lib/exec.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Cgroups } from '../cgroups.ts';
 import { buildSpec, type ResolvedUser } from '../oci/spec.ts';
 import type { OciSeccomp } from '../oci/types.ts';
 import { resolveUser } from '../oci/user.ts';
-import type { Container, ContainerConfig } from '../port.ts';
+import type { Container, ContainerConfig, RuntimeAttachRequest } from '../port.ts';
+import { attachTo, leaveExitCode, leftExitCode, startAttached } from './attached.ts';
 import { type Ctr, ctrMessage, ignoringNotFound } from './ctr.ts';
-import { hostDevices, lastCapability } from './host-facts.ts';
+import { availableCapabilities, hostDevices } from './host-facts.ts';
 import type { LocalImage } from './images.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { unmountAll } from './mounts.ts';
@@ -20,6 +22,8 @@ import { parseDeletedExitCode, parseTaskList, type Task } from './task-list.ts';
 
 export interface ContainerRecord extends Container {
   readonly cgroup: string;
+  /** Served by a `ctr` of its own; see `attached.ts`. */
+  readonly attached: boolean;
 }
 
 export interface Exit {
@@ -60,6 +64,8 @@ export class Containers {
   readonly #options: ContainersOptions;
   readonly #records: Records<ContainerRecord>;
   readonly #lock = new KeyedLock();
+  /** Attached clients that want to know how it ends. */
+  readonly #waiting = new Map<string, Set<(exitCode: number) => void>>();
 
   constructor(options: ContainersOptions) {
     this.#options = options;
@@ -108,11 +114,26 @@ export class Containers {
     return this.#lock.run(id, async () => {
       const record = this.#records.get(id);
       if (record?.state !== 'running') return undefined;
-      const exit = await this.#finish(record, exitCode, atMs);
+      const oomKilled = (await this.#options.cgroups.oomKills(record.cgroup)) > 0;
+      await this.#drain(record, exitCode);
+      const exit = await this.#finish(record, { exitCode, atMs, oomKilled, isUnknown: false });
       // The caller is not kept waiting for the cleaning; the lock keeps the next step on this container behind it.
       void this.#lock.run(id, () => this.#release(id)).catch((error) => this.#warn(id, error));
       return exit;
     });
+  }
+
+  /** Waits until the last of the output is written: who hears of the exit may read the whole log. */
+  async #drain(record: ContainerRecord, exitCode: number): Promise<void> {
+    const { id } = record;
+    if (record.attached) {
+      await this.#leftExitCode(record);
+      return;
+    }
+    await leaveExitCode(this.#dir(id), exitCode);
+    await ignoringNotFound(this.#options.ctr.run(['tasks', 'delete', id])).catch((error) =>
+      this.#warn(id, error),
+    );
   }
 
   /** Compares with what containerd runs and settles containers that ended unseen. */
@@ -147,20 +168,36 @@ export class Containers {
       }
       return undefined;
     }
-    const { ctr, clock } = this.#options;
-    const cgroup = await this.#options.cgroups.oomKills(record.cgroup);
-    const deleted = seen ? await ignoringNotFound(ctr.run(['tasks', 'delete', id])) : undefined;
-    const exitCode = deleted ? parseDeletedExitCode(id, deleted.stderr) : UNKNOWN_EXIT_CODE;
-    const exit = await this.#finish(record, exitCode, clock.now(), {
-      oomKilled: cgroup > 0,
-      unknown: deleted === undefined,
+    const { ctr, clock, cgroups } = this.#options;
+    const oomKilled = (await cgroups.oomKills(record.cgroup)) > 0;
+    const left = seen && !record.attached ? undefined : await this.#leftExitCode(record);
+    const deleted =
+      seen && left === undefined ? await ignoringNotFound(ctr.run(['tasks', 'delete', id])) : undefined;
+    const exitCode = left ?? (deleted ? parseDeletedExitCode(id, deleted.stderr) : UNKNOWN_EXIT_CODE);
+    const isUnknown = deleted === undefined && left === undefined;
+    const exit = await this.#finish(record, {
+      exitCode,
+      atMs: clock.now(),
+      oomKilled,
+      isUnknown,
     });
     await this.#release(id);
     return exit;
   }
 
+  /** An attached `ctr` takes the task away a moment before it leaves the exit code. */
+  async #leftExitCode({ id, attached }: ContainerRecord): Promise<number | undefined> {
+    const dir = this.#dir(id);
+    for (let tries = attached ? 20 : 1; tries > 0 && existsSync(dir); tries--) {
+      const code = await leftExitCode(dir);
+      if (code !== undefined || tries === 1) return code;
+      await sleep(this.#options.clock, 50);
+    }
+    return undefined;
+  }
+
   async #create({ config, sandbox, paths, image, lowerDirs }: StartInput): Promise<ContainerRecord> {
-    const { ctr, clock, cgroups, arch } = this.#options;
+    const { clock, cgroups, arch } = this.#options;
     const { id } = config;
     const dir = this.#dir(id);
     const rootfsPath = await this.#mountRoot(id, lowerDirs);
@@ -177,7 +214,7 @@ export class Containers {
       shmPath: paths.shm,
       hostname: sandbox.hostname,
       hostDevices: config.security.privileged ? hostDevices() : [],
-      lastCapability: lastCapability(),
+      capabilities: availableCapabilities(),
       arch,
       ...(typeof config.security.seccomp === 'object'
         ? { localSeccomp: await readSeccomp(config.security.seccomp.localhostPath) }
@@ -196,22 +233,12 @@ export class Containers {
       state: 'created',
       createdAtMs: clock.now(),
       cgroup,
+      attached: config.tty || config.stdin,
     };
     await this.#records.save(id, record);
     await mkdir(this.#options.logDir, { recursive: true, mode: 0o700 });
-    const labels = {
-      ...config.labels,
-      'io.kubernetes.pod.uid': config.podUid,
-      'io.kubernetes.container.name': config.name,
-    };
     try {
-      await ctr.run([
-        'run',
-        '--detach',
-        ...['--config', specPath, '--pid-file', pidPath, '--log-uri', `file://${this.logPath(id)}`],
-        ...Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]),
-        id,
-      ]);
+      await this.#run(config, ['--config', specPath, '--pid-file', pidPath], pidPath);
     } catch (cause) {
       throw new Error(`failed to start container ${config.name}: ${ctrMessage(cause)}`, { cause });
     }
@@ -220,6 +247,41 @@ export class Containers {
     await this.#records.save(id, running);
     await rm(specPath, { force: true });
     return running;
+  }
+
+  async #run(config: ContainerConfig, files: readonly string[], pidPath: string): Promise<void> {
+    const { ctr, exec } = this.#options;
+    const { id, tty, stdin } = config;
+    const labels = {
+      ...config.labels,
+      'io.kubernetes.pod.uid': config.podUid,
+      'io.kubernetes.container.name': config.name,
+    };
+    const labelArgs = Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]);
+    const logPath = this.logPath(id);
+    if (!tty && !stdin) {
+      await ctr.run(['run', '--detach', ...files, '--log-uri', `file://${logPath}`, ...labelArgs, id]);
+      return;
+    }
+    const argv = ctr.argv(['run', ...files, ...(tty ? ['--tty'] : []), ...labelArgs, id]);
+    const stdinOnce = stdin && (config.stdinOnce ?? false);
+    await startAttached({ exec, argv, dir: this.#dir(id), logPath, pidPath, tty, stdinOnce });
+  }
+
+  /** See `Runtime.attach`. */
+  async attach(id: string, request: RuntimeAttachRequest): Promise<ExecSession> {
+    const { promise: exit, resolve } = Promise.withResolvers<number>();
+    const waiting = this.#waiting.get(id) ?? new Set();
+    this.#waiting.set(id, waiting.add(resolve));
+    const record = this.#records.get(id);
+    if (record?.state === 'exited') resolve(record.exitCode ?? 0);
+    return attachTo({
+      exec: this.#options.exec,
+      dir: this.#dir(id),
+      logPath: this.logPath(id),
+      request,
+      exit,
+    });
   }
 
   async #mountRoot(id: string, lowerDirs: readonly string[]): Promise<string> {
@@ -264,12 +326,15 @@ export class Containers {
 
   async #finish(
     record: ContainerRecord,
-    exitCode: number,
-    atMs: number,
-    known?: { readonly oomKilled: boolean; readonly unknown: boolean },
+    end: {
+      readonly exitCode: number;
+      readonly atMs: number;
+      readonly oomKilled: boolean;
+      readonly isUnknown: boolean;
+    },
   ): Promise<Exit> {
-    const oomKilled = known?.oomKilled ?? (await this.#options.cgroups.oomKills(record.cgroup)) > 0;
-    const reason = known?.unknown
+    const { exitCode, atMs, oomKilled } = end;
+    const reason = end.isUnknown
       ? 'ContainerStatusUnknown'
       : oomKilled
         ? 'OOMKilled'
@@ -278,13 +343,17 @@ export class Containers {
           : 'Error';
     const { pid: _, ...rest } = record;
     await this.#records.save(record.id, { ...rest, state: 'exited', exitCode, finishedAtMs: atMs, reason });
+    for (const tell of this.#waiting.get(record.id) ?? []) tell(exitCode);
+    this.#waiting.delete(record.id);
     return { id: record.id, exitCode, atMs, oomKilled };
   }
 
   /** Takes a container out of containerd and frees its file system; its record and its log stay. */
   async #release(id: string): Promise<void> {
     const { ctr, exec } = this.#options;
-    await ignoringNotFound(ctr.run(['tasks', 'delete', '--force', id]));
+    if (this.#records.get(id)?.state !== 'exited') {
+      await ignoringNotFound(ctr.run(['tasks', 'delete', '--force', id]));
+    }
     await ignoringNotFound(ctr.run(['containers', 'delete', id]));
     await unmountAll(exec, this.#dir(id));
     await rm(this.#dir(id), { recursive: true, force: true });

@@ -156,6 +156,10 @@ export function createCtrRuntime(options: CtrRuntimeOptions): Runtime {
       running(id);
       return startExec({ ctr, exec, clock }, id, request);
     },
+    async attach(id, request) {
+      running(id);
+      return containers.attach(id, request);
+    },
     async execSync(id, argv, timeoutMs) {
       running(id);
       return runExec({ ctr, exec, clock }, id, argv, timeoutMs);
@@ -187,7 +191,7 @@ export function createCtrRuntime(options: CtrRuntimeOptions): Runtime {
   };
 }
 
-function describe({ cgroup: _, ...container }: ContainerRecord): Container {
+function describe({ cgroup: _, attached: __, ...container }: ContainerRecord): Container {
   return container;
 }
 

@@ -27,7 +27,8 @@ export function startExec(options: ExecOptions, id: string, request: RuntimeExec
   return request.tty ? startOnTerminal(options, id, request) : startOnPipes(options, id, request);
 }
 
-function startOnPipes({ ctr }: ExecOptions, id: string, request: RuntimeExecRequest): ExecSession {
+function startOnPipes(options: ExecOptions, id: string, request: RuntimeExecRequest): ExecSession {
+  const { ctr } = options;
   const execId = newExecId();
   const child = ctr.start(['tasks', 'exec', '--exec-id', execId, id, ...request.command], {
     stdio: [request.stdin ? 'pipe' : 'ignore', request.stdout ? 'pipe' : 'ignore', 'pipe'],
@@ -43,26 +44,37 @@ function startOnPipes({ ctr }: ExecOptions, id: string, request: RuntimeExecRequ
     ...(request.stderr ? { stderr: stderr.output } : {}),
     resize: () => {},
     exit,
-    close: () => killExec(ctr, id, execId, child),
+    close: () => killExec(options, id, execId, child),
   };
 }
 
-function startOnTerminal({ ctr, exec }: ExecOptions, id: string, request: RuntimeExecRequest): ExecSession {
+function startOnTerminal(options: ExecOptions, id: string, request: RuntimeExecRequest): ExecSession {
+  const { ctr, exec } = options;
   const execId = newExecId();
   const { argv, env } = terminalArgv(
     ctr.argv(['tasks', 'exec', '--tty', '--exec-id', execId, id, ...request.command]),
     'raw',
   );
   const child = exec.start(argv, {
-    stdio: ['pipe', 'pipe', 'ignore'],
+    stdio: ['pipe', 'pipe', 'ignore', 'pipe'],
     env: { ...process.env, ...env },
     detached: true,
   });
   child.stdin?.on('error', () => {});
+  const complaints = new ErrorReader((child.stdio[3] as Readable | null) ?? null, false);
+  const stdout = new PassThrough();
+  child.stdout?.pipe(stdout, { end: false });
+  // Only why it could not be started is for the user; the rest, such as a late resize, is not.
+  const exit = ended(child).then((code) => {
+    const exitCode = complaints.exitCode(code);
+    if (exitCode !== code) stdout.write(complaints.message.replaceAll('\n', '\r\n'));
+    stdout.end();
+    return exitCode;
+  });
   let resizing = Promise.resolve();
   return {
     ...(request.stdin && child.stdin ? { stdin: child.stdin } : {}),
-    ...(child.stdout ? { stdout: child.stdout } : {}),
+    ...(request.stdout ? { stdout } : {}),
     resize({ columns, rows }) {
       resizing = resizing
         .then(async () => {
@@ -73,8 +85,8 @@ function startOnTerminal({ ctr, exec }: ExecOptions, id: string, request: Runtim
         // The session may have ended meanwhile; a size that did not arrive harms nobody.
         .catch(() => {});
     },
-    exit: ended(child),
-    close: () => killExec(ctr, id, execId, child),
+    exit,
+    close: () => killExec(options, id, execId, child),
   };
 }
 
@@ -117,17 +129,17 @@ export async function runExec(
   return { exitCode, output };
 }
 
-function killExec(ctr: Ctr, id: string, execId: string, child: ChildProcess): void {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  ctr
+/** Kills the process in the container; its `ctr` ends with it, or is ended when there was none to kill. */
+function killExec({ ctr, clock }: ExecOptions, id: string, execId: string, child: ChildProcess): void {
+  const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  if (isOver()) return;
+  void ctr
     .run(['tasks', 'kill', '--signal', 'SIGKILL', '--exec-id', execId, id])
     .catch(() => {})
-    // Its own exit follows that of the process; where there was none to kill, it has to be ended.
-    .finally(() => {
-      child.stdin?.destroy();
-      setImmediate(() => {
-        if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
-      });
+    .then(() => {
+      if (isOver()) return;
+      const timer = clock.setTimer(LIMITS.runtime.execKillMs, () => child.kill('SIGKILL'));
+      child.once('exit', () => timer.cancel());
     });
 }
 
@@ -151,6 +163,10 @@ class ErrorReader {
     });
     if (pass && source) source.pipe(this.output);
     else source?.resume();
+  }
+
+  get message(): string {
+    return this.#head.replace(/^ctr: /, '');
   }
 
   exitCode(code: number): number {

@@ -1,15 +1,12 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { CAPABILITIES } from '../oci/capabilities.ts';
+import { CAPABILITIES, capabilitiesOf } from '../oci/capabilities.ts';
 import type { OciDevice } from '../oci/types.ts';
 
-/** The highest capability number this kernel knows. */
-export function lastCapability(): number {
-  try {
-    return Number(readFileSync('/proc/sys/kernel/cap_last_cap', 'utf8'));
-  } catch {
-    return CAPABILITIES.length - 1;
-  }
+/** What this process could pass on: inside a virtual machine or a container that may be less than the kernel knows. */
+export function availableCapabilities(): readonly string[] {
+  const mask = /^CapBnd:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+  return mask === undefined ? CAPABILITIES : capabilitiesOf(mask);
 }
 
 /** Parts of /dev that a container has of its own. */

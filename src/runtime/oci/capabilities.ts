@@ -41,7 +41,7 @@ export const CAPABILITIES = [
   'CAP_PERFMON',
   'CAP_BPF',
   'CAP_CHECKPOINT_RESTORE',
-] as const;
+] as const satisfies readonly string[];
 
 /** What containerd and Docker give a container that asks for nothing. */
 const DEFAULTS: readonly string[] = [
@@ -64,25 +64,31 @@ const DEFAULTS: readonly string[] = [
 /**
  * The capabilities a container runs with. `add` and `drop` hold names as `securityContext.capabilities` has them,
  * with or without `CAP_`, or `ALL`; what is both added and dropped by name stays dropped, as in containerd's CRI.
- * `lastCapability` is the highest number the running kernel knows.
+ * `available` is what this machine can give at all.
  */
 export function effectiveCapabilities(options: {
   readonly privileged: boolean;
   readonly add: readonly string[];
   readonly drop: readonly string[];
-  readonly lastCapability: number;
+  readonly available: readonly string[];
 }): readonly string[] {
-  const known = CAPABILITIES.slice(0, options.lastCapability + 1);
-  if (options.privileged) return known;
+  const { available } = options;
+  if (options.privileged) return available;
   const add = options.add.map(normalize);
   const drop = options.drop.map(normalize);
-  const start = add.includes('CAP_ALL') ? known : drop.includes('CAP_ALL') ? [] : DEFAULTS;
+  const start = add.includes('CAP_ALL') ? available : drop.includes('CAP_ALL') ? [] : DEFAULTS;
   const dropped = new Set(drop);
   const chosen = new Set([...start, ...add].filter((name) => !dropped.has(name)));
-  return known.filter((name) => chosen.has(name));
+  return available.filter((name) => chosen.has(name));
 }
 
 function normalize(name: string): string {
   const upper = name.toUpperCase();
   return upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
+}
+
+/** Reads the mask that `/proc/<pid>/status` shows, such as `CapBnd`'s. */
+export function capabilitiesOf(hexMask: string): readonly string[] {
+  const mask = BigInt(`0x${hexMask}`);
+  return CAPABILITIES.filter((_, number) => (mask >> BigInt(number)) & 1n);
 }

@@ -22,7 +22,8 @@ export interface SpecInput {
   readonly hostname: string;
   /** All devices of the host, for privileged containers. */
   readonly hostDevices: readonly OciDevice[];
-  readonly lastCapability: number;
+  /** Capabilities this machine can give. */
+  readonly capabilities: readonly string[];
   /** As `process.arch`. */
   readonly arch: string;
   /** The profile that `seccomp.localhostPath` names. */
@@ -43,7 +44,7 @@ export function buildSpec(input: SpecInput): OciSpec {
     privileged: security.privileged,
     add: security.addCapabilities,
     drop: security.dropCapabilities,
-    lastCapability: input.lastCapability,
+    available: input.capabilities,
   });
   const seccomp = seccompFor(input, capabilities);
   const propagation = rootPropagation(config.mounts);

@@ -1,0 +1,320 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { containerConfig, sandboxConfig } from '../../../test/contract/runtime.ts';
+import { startTestContainerd, type TestContainerd } from '../../../test/fixtures/containerd.ts';
+import type { ExecSession } from '../../client/node-port.ts';
+import { createCgroups } from '../cgroups.ts';
+import type { ContainerConfig, ContainerSecurity, Runtime, RuntimeEvent, SandboxConfig } from '../port.ts';
+import { mountsBelow } from './mounts.ts';
+
+/** What only real containers can show; what every runtime must do is in `test/contract/runtime.ts`. */
+describe('ctr runtime', () => {
+  let containerd: TestContainerd;
+  let runtime: Runtime;
+  let image = '';
+  const pods = new Set<string>();
+
+  beforeAll(async () => {
+    containerd = await startTestContainerd({ podCidr: '10.211.2.0/24' });
+    runtime = containerd.runtime();
+    image = (await runtime.image('busybox:1'))?.id ?? '';
+  }, 60_000);
+  afterEach(async () => {
+    for (const uid of pods) await runtime.removeSandbox(uid);
+    pods.clear();
+  });
+  afterAll(() => containerd.close(), 60_000);
+
+  const pod = async (extra: Partial<SandboxConfig> = {}): Promise<string> => {
+    const config = sandboxConfig(extra);
+    pods.add(config.uid);
+    await runtime.createSandbox(config);
+    return config.uid;
+  };
+  const run = (uid: string, script: string, extra: Partial<ContainerConfig> = {}) =>
+    runtime.startContainer(containerConfig(uid, script, { image, ...extra }));
+  const secured = (security: Partial<ContainerSecurity>): Partial<ContainerConfig> => ({
+    security: { ...containerConfig('', '').security, ...security },
+  });
+  /** Starts one container in a pod of its own and gives what it printed until it ended. */
+  const output = async (
+    script: string,
+    extra: Partial<ContainerConfig> = {},
+    sandbox: Partial<SandboxConfig> = {},
+  ) => {
+    const { id } = await run(await pod(sandbox), script, extra);
+    await ended(id);
+    return (await readFile(runtime.logPath(id), 'utf8')).trim();
+  };
+  const find = async (id: string) =>
+    (await runtime.listContainers()).find((container) => container.id === id);
+  const ended = async (id: string) => {
+    for (let tries = 0; tries < 200; tries++) {
+      const container = await find(id);
+      if (container?.state === 'exited') return container;
+      await delay(50);
+    }
+    throw new Error(`${id} did not end`);
+  };
+
+  it('gives a container its hostname, environment, user, directory and files', async () => {
+    const file = join(containerd.dir, 'hosts');
+    await writeFile(file, '127.0.0.1 mounted\n');
+    const script =
+      'hostname; echo $HOSTNAME $WHO; id -u; id -g; id -G; pwd; cat /etc/hosts; touch /etc/hosts';
+    const said = await output(script, {
+      env: [{ name: 'WHO', value: 'me=you' }],
+      workingDir: '/tmp',
+      mounts: [{ hostPath: file, containerPath: '/etc/hosts', readOnly: true }],
+      ...secured({ runAsUser: 1000, supplementalGroups: [5000] }),
+    });
+    expect(said.split('\n')).toEqual([
+      'web-0',
+      'web-0 me=you',
+      ...['1000', '1001', '1001 1002 5000', '/tmp', '127.0.0.1 mounted'],
+      'touch: /etc/hosts: Read-only file system',
+    ]);
+  });
+
+  it('holds a container to its security context', async () => {
+    const probe =
+      'exec 2>&1; grep -E "^(CapEff|NoNewPrivs|Seccomp):" /proc/self/status; touch /x; echo 1 >/proc/sys/vm/swappiness';
+    const locked = await output(
+      probe,
+      secured({
+        dropCapabilities: ['ALL'],
+        addCapabilities: ['CHOWN'],
+        readOnlyRootFilesystem: true,
+        allowPrivilegeEscalation: false,
+      }),
+    );
+    expect(locked).toMatch(
+      /CapEff:\s+0000000000000001\nNoNewPrivs:\s+1\nSeccomp:\s+2\n.*Read-only file system\n.*Read-only/s,
+    );
+    const plain = await output(probe);
+    expect(plain).toMatch(/CapEff:\s+00000000a80425fb\nNoNewPrivs:\s+0\nSeccomp:\s+2\n/);
+  });
+
+  it('gives a privileged container everything', async () => {
+    const script =
+      'grep -E "^(Seccomp):" /proc/self/status; mount -t tmpfs x /tmp && echo mounted; ls /dev/null /dev/kmsg';
+    expect(await output(script, secured({ privileged: true }))).toMatch(
+      /Seccomp:\s+0\nmounted\n\/dev\/kmsg\n\/dev\/null/,
+    );
+  });
+
+  it('refuses root where it must not be', async () => {
+    const uid = await pod();
+    await expect(run(uid, 'true', secured({ runAsNonRoot: true }))).rejects.toThrow(
+      /runAsNonRoot and image will run as root/,
+    );
+  });
+
+  it('shares network, shared memory and, if asked, processes between the containers of a pod', async () => {
+    const uid = await pod();
+    const first = await run(uid, 'echo from-first >/dev/shm/note; sleep 1000');
+    const second = await run(
+      uid,
+      'sleep 0.2; cat /dev/shm/note; ip -4 addr show eth0 | grep inet; ps | grep -c "sleep 1000"',
+      {
+        pidNamespaceOf: first.id,
+      },
+    );
+    await ended(second.id);
+    const log = await readFile(runtime.logPath(second.id), 'utf8');
+    expect(log).toMatch(/^from-first\n\s+inet 10\.211\.2\.\d+\/24 .*\n[1-9]/);
+  });
+
+  it('sets sysctls and lets any user bind low ports', async () => {
+    const said = await output(
+      'cat /proc/sys/net/core/somaxconn /proc/sys/net/ipv4/ip_unprivileged_port_start',
+      {},
+      { sysctls: { 'net.core.somaxconn': '1234' } },
+    );
+    expect(said).toBe('1234\n0');
+  });
+
+  it('tells that a container ran out of memory', async () => {
+    const { id } = await run(await pod(), 'sleep 0.3; head -c 64m /dev/zero | tail', {
+      resources: { oomScoreAdj: 0, memoryLimitBytes: 16 * 1024 * 1024 },
+    });
+    const container = await ended(id);
+    expect(container.reason).toBe('OOMKilled');
+    expect(container.exitCode).not.toBe(0);
+  });
+
+  it('connects a host port to a pod and lets go of it', async () => {
+    const port = 20_000 + (process.pid % 20_000);
+    const uid = await pod({ ports: [{ containerPort: 8080, hostPort: port, protocol: 'TCP' }] });
+    await run(uid, 'nc -ll -p 8080 -e echo hello');
+    const ask = async (address: string): Promise<string> => {
+      const socket = connect(port, address);
+      return text(socket).catch((error: Error) => error.message);
+    };
+    const own = Object.values(networkInterfaces()).flat();
+    const host = own.find((found) => found?.family === 'IPv4' && !found.internal)?.address ?? '127.0.0.1';
+    await delay(200);
+    expect(await ask(host)).toBe('hello\n');
+    await runtime.removeSandbox(uid);
+    expect(await ask(host)).toMatch(/ECONNREFUSED/);
+  });
+
+  const collect = (session: ExecSession): { all: string } => {
+    const seen = { all: '' };
+    session.stdout?.on('data', (chunk: Buffer) => {
+      seen.all += chunk.toString();
+    });
+    return seen;
+  };
+  const until = async (condition: () => boolean): Promise<void> => {
+    for (let tries = 0; tries < 200 && !condition(); tries++) await delay(25);
+    expect(condition()).toBe(true);
+  };
+
+  it('executes on a terminal of the size that is asked for', async () => {
+    const { id } = await run(await pod(), 'sleep 1000');
+    const session = await runtime.exec(id, {
+      command: ['sh'],
+      tty: true,
+      stdin: true,
+      stdout: true,
+      stderr: false,
+    });
+    const seen = collect(session);
+    await until(() => seen.all.includes('#'));
+    session.resize({ columns: 123, rows: 45 });
+    await delay(200);
+    session.stdin?.write('stty size; exit 6\n');
+    expect(await session.exit).toBe(6);
+    expect(seen.all).toMatch(/45 123\r\n/);
+    expect(seen.all).not.toContain('\r\r\n');
+  });
+
+  it('executes with input to its end, and arguments no shell has touched', async () => {
+    const { id } = await run(await pod(), 'sleep 1000');
+    const odd = 'a "b" $HOME `x` \'y\' ; z\nnext';
+    for (const tty of [false, true]) {
+      const session = await runtime.exec(id, {
+        command: ['printf', '%s', odd],
+        tty,
+        stdin: false,
+        stdout: true,
+        stderr: false,
+      });
+      const seen = collect(session);
+      expect(await session.exit).toBe(0);
+      expect(seen.all.replaceAll('\r', '')).toBe(odd);
+    }
+    const cat = await runtime.exec(id, {
+      command: ['cat'],
+      tty: false,
+      stdin: true,
+      stdout: true,
+      stderr: true,
+    });
+    const seen = collect(cat);
+    cat.stdin?.end('all of it');
+    expect(await cat.exit).toBe(0);
+    expect(seen.all).toBe('all of it');
+  });
+
+  it('ends an executed process that is closed', async () => {
+    const { id } = await run(await pod(), 'sleep 1000');
+    for (const tty of [false, true]) {
+      const session = await runtime.exec(id, {
+        command: ['sleep', '777'],
+        tty,
+        stdin: false,
+        stdout: true,
+        stderr: true,
+      });
+      await delay(300);
+      session.close();
+      expect(await session.exit).not.toBe(0);
+    }
+    const { output: processes } = await runtime.execSync(id, ['ps'], 5000);
+    expect(processes).not.toContain('777');
+  });
+
+  it('forwards a port in both directions, with half-closed connections', async () => {
+    const uid = await pod();
+    await run(uid, 'nc -l -p 7000 -e cat');
+    await delay(200);
+    const stream = await runtime.portForward(uid, 7000);
+    const payload = 'x'.repeat(300_000);
+    stream.end(payload);
+    expect((await text(stream)).length).toBe(payload.length);
+  });
+
+  it('attaches to a container with a terminal, also after a restart of the driver', async () => {
+    const { id } = await run(await pod(), 'echo ready; exec sh', { tty: true, stdin: true });
+    await delay(200);
+    const first = await runtime.attach(id, { stdin: true, stdout: true });
+    const seen = collect(first);
+    first.resize({ columns: 90, rows: 30 });
+    await delay(200);
+    first.stdin?.write('stty size; echo one\n');
+    await until(() => /30 90\r\n[\s\S]*one\r\n/.test(seen.all));
+    first.close();
+    runtime = containerd.runtime();
+    const second = await runtime.attach(id, { stdin: true, stdout: true });
+    const again = collect(second);
+    second.stdin?.write('echo two; exit 5\n');
+    await until(() => again.all.includes('two\r\n'));
+    expect((await ended(id)).exitCode).toBe(5);
+    expect(await second.exit).toBe(5);
+    expect(await readFile(runtime.logPath(id), 'utf8')).toMatch(/^ready\r\n/);
+  });
+
+  it('ends the input of a stdinOnce container with its first client', async () => {
+    const { id } = await run(await pod(), 'cat; echo end', { stdin: true, stdinOnce: true });
+    const session = await runtime.attach(id, { stdin: true, stdout: true });
+    const seen = collect(session);
+    session.stdin?.end('piped\n');
+    expect((await ended(id)).exitCode).toBe(0);
+    await session.exit;
+    await until(() => seen.all === 'piped\nend\n');
+    await expect(run(await pod(), '', { stdin: true, command: ['/absent'] })).rejects.toThrow(/\/absent/);
+  });
+
+  it('goes on when containerd dies and comes back, and misses no exit', async () => {
+    const stop = new AbortController();
+    const events: RuntimeEvent[] = [];
+    void (async () => {
+      for await (const event of runtime.events(stop.signal)) events.push(event);
+    })();
+    await until(() => events.length === 1);
+    const uid = await pod();
+    const { id, pid } = await run(uid, 'sleep 1000');
+    const short = await run(uid, 'sleep 1; exit 8');
+    process.kill(containerd.containerd.pid, 'SIGKILL');
+    await until(() => events.length >= 2);
+    expect(events.slice(1).every(({ type }) => type === 'resync' || type === 'exit')).toBe(true);
+    expect(await find(id)).toMatchObject({ state: 'running', pid });
+    expect(await ended(short.id)).toMatchObject({ exitCode: 8 });
+    stop.abort();
+  }, 20_000);
+
+  it('leaves no mount, no cgroup and no process behind', async () => {
+    const uid = await pod();
+    await run(uid, 'sleep 1000');
+    const cgroup = sandboxConfig({ uid }).cgroupParent;
+    expect(await createCgroups().stats(cgroup, 0)).toBeDefined();
+    await runtime.removeSandbox(uid);
+    expect(await createCgroups().stats(cgroup, 0)).toBeUndefined();
+    expect((await mountsBelow(join(containerd.dir, 'run'))).length).toBe(0);
+  });
+
+  it('says what to do about a pod range or a plugin that is missing', async () => {
+    await expect(containerd.runtime({ podCidrs: () => [] }).createSandbox(sandboxConfig())).rejects.toThrow(
+      /no pod range/,
+    );
+    const noPlugins = containerd.runtime({ binDirs: ['/nonexistent'] }).createSandbox(sandboxConfig());
+    await expect(noPlugins).rejects.toThrow(/plugin ptp not found in \/nonexistent \(apt install/);
+  });
+});
