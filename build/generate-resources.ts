@@ -15,6 +15,8 @@ const constants: Record<string, string> = {
 const types: Record<string, string> = {
   'events.k8s.io/v1/events': 'EventsEvent',
   'autoscaling/v1/horizontalpodautoscalers': 'AutoscalingHorizontalPodAutoscaler',
+  // The plain name is that of a claim inside a pod.
+  'resource.k8s.io/v1/resourceclaims': 'ResourceResourceClaim',
 };
 const used = new Set<string>();
 const rows: string[] = [];

@@ -46,9 +46,9 @@ import type {
   PriorityLevelConfiguration,
   ReplicaSet,
   ReplicationController,
-  ResourceClaim,
   ResourceClaimTemplate,
   ResourceQuota,
+  ResourceResourceClaim,
   ResourceSlice,
   Role,
   RoleBinding,
@@ -129,7 +129,7 @@ export const clusterRoles: Resource<ClusterRole> = { group: "rbac.authorization.
 export const roleBindings: Resource<RoleBinding> = { group: "rbac.authorization.k8s.io", version: "v1", resource: "rolebindings", kind: "RoleBinding", namespaced: true };
 export const roles: Resource<Role> = { group: "rbac.authorization.k8s.io", version: "v1", resource: "roles", kind: "Role", namespaced: true };
 export const deviceClasses: Resource<DeviceClass> = { group: "resource.k8s.io", version: "v1", resource: "deviceclasses", kind: "DeviceClass", namespaced: false };
-export const resourceClaims: Resource<ResourceClaim> = { group: "resource.k8s.io", version: "v1", resource: "resourceclaims", kind: "ResourceClaim", namespaced: true };
+export const resourceClaims: Resource<ResourceResourceClaim> = { group: "resource.k8s.io", version: "v1", resource: "resourceclaims", kind: "ResourceClaim", namespaced: true };
 export const resourceClaimTemplates: Resource<ResourceClaimTemplate> = { group: "resource.k8s.io", version: "v1", resource: "resourceclaimtemplates", kind: "ResourceClaimTemplate", namespaced: true };
 export const resourceSlices: Resource<ResourceSlice> = { group: "resource.k8s.io", version: "v1", resource: "resourceslices", kind: "ResourceSlice", namespaced: false };
 export const priorityClasses: Resource<PriorityClass> = { group: "scheduling.k8s.io", version: "v1", resource: "priorityclasses", kind: "PriorityClass", namespaced: false };

@@ -19,7 +19,8 @@ export function namespaceLifecycle(): AdmissionPlugin {
   return {
     name: 'NamespaceLifecycle',
     handles: ({ operation }) => operation !== 'CONNECT',
-    async validate(attributes) {
+    // Before other plugins look for things in the namespace, so that its absence is what the client hears.
+    async mutate(attributes) {
       const { operation, namespace, name, client } = attributes;
       if (isNamespace(attributes)) {
         if (operation === 'DELETE' && IMMORTAL.has(name)) {

@@ -67,7 +67,7 @@ async function resolveInto(attributes: AdmissionAttributes, { spec }: Pod): Prom
 
 const resolvedFrom = ({ metadata, value, preemptionPolicy }: PriorityClass): Resolved => ({
   className: metadata.name ?? '',
-  priority: value,
+  priority: value ?? 0,
   preemptionPolicy: preemptionPolicy ?? 'PreemptLowerPriority',
 });
 
@@ -86,7 +86,7 @@ async function byName(attributes: AdmissionAttributes, name: string): Promise<Re
 /** The class marked as default; the lowest, should there be several. */
 async function byDefault({ client }: AdmissionAttributes): Promise<Resolved> {
   const { items } = await client.list(priorityClasses);
-  const [lowest] = items.filter((one) => one.globalDefault).sort((a, b) => a.value - b.value);
+  const [lowest] = items.filter((one) => one.globalDefault).sort((a, b) => (a.value ?? 0) - (b.value ?? 0));
   return lowest
     ? resolvedFrom(lowest)
     : { className: '', priority: 0, preemptionPolicy: 'PreemptLowerPriority' };

@@ -23,6 +23,14 @@ export const ageColumn: Column = {
   cell: (object, nowMs) => ageOf(object.metadata.creationTimestamp, nowMs),
 };
 
+/** What kinds without columns of their own show. */
+export const createdAtColumn: Column = {
+  name: 'Created At',
+  type: 'date',
+  description: 'When the object was created.',
+  cell: (object) => object.metadata.creationTimestamp ?? null,
+};
+
 export function textColumn<T>(
   name: string,
   description: string,

@@ -10,6 +10,11 @@ import { AT_LEAST_ZERO, problemsOf } from './field-checks.ts';
 import { validatePodTemplate } from './pod-template/validate.ts';
 import { podTemplateWarnings } from './pod-template/warnings.ts';
 
+/** Anything that makes pods from a template. */
+export interface Templated extends KubeObject {
+  spec?: { selector?: LabelSelector; template?: PodTemplateSpec };
+}
+
 /** What Deployments, ReplicaSets and their like have in common. */
 export interface Workload extends KubeObject {
   spec?: { selector?: LabelSelector; template?: PodTemplateSpec; replicas?: number };
@@ -42,7 +47,7 @@ export function validateSelector(
   return errors;
 }
 
-export function validateSelectorUpdate(object: Workload, old: Workload): FieldError[] {
+export function validateSelectorUpdate(object: Templated, old: Templated): FieldError[] {
   return equalJson(object.spec?.selector, old.spec?.selector)
     ? []
     : [invalidValue('spec.selector', object.spec?.selector, IMMUTABLE)];
@@ -103,6 +108,6 @@ export function scaleSubresource<T extends Workload>(): Subresource<T> {
   };
 }
 
-export function workloadWarnings(object: Workload, old: Workload | undefined): string[] {
+export function workloadWarnings(object: Templated, old: Templated | undefined): string[] {
   return old === undefined ? podTemplateWarnings(object.spec?.template, 'spec.template') : [];
 }

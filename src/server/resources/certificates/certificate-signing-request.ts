@@ -1,0 +1,181 @@
+import { X509Certificate } from 'node:crypto';
+import { humanDuration } from '../../../api/durations.ts';
+import { forbiddenField, invalidValue, required } from '../../../api/field-errors.ts';
+import { copyJson, equalJson } from '../../../api/json-value.ts';
+import { certificateSigningRequests } from '../../../api/resources.gen.ts';
+import type { FieldError } from '../../../api/status.ts';
+import type { CertificateSigningRequest } from '../../../api/types.gen.ts';
+import type { ResourceDefinition, StrategyContext } from '../../registry/definition.ts';
+import { ageColumn, nameColumn, textColumn } from '../columns.ts';
+import { decodedText } from '../core/base64.ts';
+
+const DECISIONS: ReadonlySet<string> = new Set(['Approved', 'Denied']);
+const MIN_SECONDS = 600;
+
+function conditionText({ status }: CertificateSigningRequest): string {
+  const has = (type: string): boolean => status?.conditions?.some((one) => one.type === type) ?? false;
+  const parts = [has('Denied') ? 'Denied' : has('Approved') ? 'Approved' : 'Pending'];
+  if (has('Failed')) parts.push('Failed');
+  if (status?.certificate) parts.push('Issued');
+  return parts.join(',');
+}
+
+/** Who asks is what authentication says, never what the body claims. */
+function recordRequester(object: CertificateSigningRequest, { user }: StrategyContext): void {
+  const { extra } = user;
+  object.spec = {
+    ...object.spec,
+    username: user.name,
+    groups: [...user.groups],
+    ...(user.uid && { uid: user.uid }),
+    ...(extra && {
+      extra: Object.fromEntries(Object.entries(extra).map(([key, values]) => [key, [...values]])),
+    }),
+  };
+  if (!user.uid) delete object.spec.uid;
+  if (!extra) delete object.spec.extra;
+}
+
+function validateRequest({ spec }: CertificateSigningRequest): FieldError[] {
+  const errors: FieldError[] = [];
+  const pem = decodedText(spec.request ?? '');
+  if (!/-----BEGIN (NEW )?CERTIFICATE REQUEST-----/.test(pem)) {
+    errors.push(
+      invalidValue('spec.request', spec.request ?? '', 'PEM block type must be CERTIFICATE REQUEST'),
+    );
+  }
+  if (!spec.usages?.length) errors.push(required('spec.usages', 'usages must not be empty'));
+  const signer = spec.signerName ?? '';
+  if (signer === '') errors.push(required('spec.signerName'));
+  else if (signer === 'kubernetes.io/legacy-unknown') {
+    errors.push(
+      invalidValue('spec.signerName', signer, 'the legacy signerName is not allowed via this API version'),
+    );
+  } else if (!/^[a-z0-9.-]+\.[a-z0-9.-]+\/\S+$/.test(signer)) {
+    errors.push(
+      invalidValue(
+        'spec.signerName',
+        signer,
+        "must be a fully qualified domain and path of the form 'example.com/signer-name'",
+      ),
+    );
+  }
+  const seconds = spec.expirationSeconds;
+  if (seconds !== undefined && seconds < MIN_SECONDS) {
+    errors.push(
+      invalidValue(
+        'spec.expirationSeconds',
+        seconds,
+        'may not specify a duration less than 600 seconds (10 minutes)',
+      ),
+    );
+  }
+  return errors;
+}
+
+type Conditions = NonNullable<NonNullable<CertificateSigningRequest['status']>['conditions']>;
+const decisions = ({ status }: CertificateSigningRequest): Conditions =>
+  (status?.conditions ?? []).filter(({ type }) => DECISIONS.has(type));
+
+/** Approval and denial have a route of their own, and are final. */
+function validateStatus(object: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] {
+  const errors: FieldError[] = [];
+  const strip = (list: Conditions): string[] => list.map(({ type }) => type).sort();
+  if (!equalJson(strip(decisions(object)), strip(decisions(old)))) {
+    errors.push(
+      forbiddenField(
+        'status.conditions',
+        'updates may not add or remove a condition of type "Approved" or "Denied"',
+      ),
+    );
+  }
+  const certificate = object.status?.certificate;
+  if (old.status?.certificate && certificate !== old.status.certificate) {
+    errors.push(
+      forbiddenField(
+        'status.certificate',
+        'updates may not set certificate content if one is already issued',
+      ),
+    );
+  } else if (certificate && certificate !== old.status?.certificate && !isCertificate(certificate)) {
+    errors.push(
+      invalidValue(
+        'status.certificate',
+        '<certificate data>',
+        'must contain at least one CERTIFICATE PEM block',
+      ),
+    );
+  }
+  return errors;
+}
+
+function isCertificate(base64: string): boolean {
+  try {
+    return new X509Certificate(decodedText(base64)).subject !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+function validateApproval(object: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] {
+  const types = decisions(object).map(({ type }) => type);
+  const errors: FieldError[] = [];
+  if (types.includes('Approved') && types.includes('Denied')) {
+    errors.push(
+      invalidValue('status.conditions', types, 'Approved and Denied conditions are mutually exclusive'),
+    );
+  }
+  const lost = decisions(old).filter(({ type }) => !types.includes(type));
+  for (const { type } of lost) {
+    errors.push(
+      forbiddenField(
+        'status.conditions',
+        `updates may not remove a condition of type ${JSON.stringify(type)}`,
+      ),
+    );
+  }
+  return errors;
+}
+
+export const certificateSigningRequest: ResourceDefinition<CertificateSigningRequest> = {
+  resource: certificateSigningRequests,
+  singular: 'certificatesigningrequest',
+  shortNames: ['csr'],
+  columns: [
+    nameColumn,
+    ageColumn,
+    textColumn(
+      'SignerName',
+      'Who should sign it.',
+      ({ spec }: CertificateSigningRequest) => spec?.signerName,
+    ),
+    textColumn('Requestor', 'Who asked for it.', ({ spec }: CertificateSigningRequest) => spec?.username),
+    textColumn('RequestedDuration', 'How long it should hold.', ({ spec }: CertificateSigningRequest) =>
+      spec?.expirationSeconds === undefined ? '<none>' : humanDuration(spec.expirationSeconds * 1000),
+    ),
+    textColumn('Condition', 'Whether it is approved and issued.', conditionText),
+  ],
+  selectableFields: { 'spec.signerName': ({ spec }) => spec?.signerName ?? '' },
+  strategy: {
+    hasGeneration: false,
+    prepareCreate: (object, context) => {
+      recordRequester(object, context);
+      object.status = {};
+    },
+    prepareUpdate: (object, old) => {
+      object.spec = copyJson(old.spec);
+    },
+    validate: validateRequest,
+  },
+  subresources: [
+    { name: 'status', validateUpdate: validateStatus },
+    {
+      name: 'approval',
+      update: (submitted, old) => ({
+        ...old,
+        status: { ...old.status, conditions: submitted.status?.conditions ?? [] },
+      }),
+      validateUpdate: validateApproval,
+    },
+  ],
+};

@@ -1,0 +1,33 @@
+import { required } from '../../../api/field-errors.ts';
+import { leases } from '../../../api/resources.gen.ts';
+import type { FieldError } from '../../../api/status.ts';
+import type { Lease } from '../../../api/types.gen.ts';
+import type { ResourceDefinition } from '../../registry/definition.ts';
+import { ageColumn, nameColumn, textColumn } from '../columns.ts';
+import { nonNegative, positive } from '../field-checks.ts';
+
+function validateLease({ spec = {} }: Lease): FieldError[] {
+  const errors = [
+    ...positive('spec.leaseDurationSeconds', spec.leaseDurationSeconds).map((error) => ({
+      ...error,
+      message: error.message.replace('greater than zero', 'greater than 0'),
+    })),
+    ...nonNegative('spec.leaseTransitions', spec.leaseTransitions),
+  ];
+  if (spec.preferredHolder && !spec.strategy) {
+    errors.push(required('spec.strategy', 'preferredHolder is set'));
+  }
+  return errors;
+}
+
+export const lease: ResourceDefinition<Lease> = {
+  resource: leases,
+  singular: 'lease',
+  durability: 'volatile',
+  columns: [
+    nameColumn,
+    textColumn('Holder', 'Who holds it.', ({ spec }: Lease) => spec?.holderIdentity),
+    ageColumn,
+  ],
+  strategy: { hasGeneration: false, allowCreateOnUpdate: true, validate: validateLease },
+};

@@ -1,0 +1,71 @@
+import { required } from '../../../api/field-errors.ts';
+import { dns1123LabelProblems } from '../../../api/names.ts';
+import { endpoints as endpointsResource } from '../../../api/resources.gen.ts';
+import type { FieldError } from '../../../api/status.ts';
+import type { EndpointAddress, EndpointSubset, Endpoints } from '../../../api/types.gen.ts';
+import type { ResourceDefinition } from '../../registry/definition.ts';
+import { ageColumn, nameColumn, textColumn } from '../columns.ts';
+import { eachOf, ipAddress, portNumber, problemsOf } from '../field-checks.ts';
+
+const SHOWN = 3;
+export const ENDPOINTS_DEPRECATED =
+  'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice';
+
+/** `10.42.0.5:80,10.42.0.6:80 + 2 more...` */
+export function formatEndpoints({ subsets }: Endpoints): string {
+  const all = (subsets ?? []).flatMap(({ addresses = [], ports = [] }) =>
+    ports.length === 0
+      ? addresses.map(({ ip }) => bracketed(ip))
+      : ports.flatMap(({ port }) => addresses.map(({ ip }) => `${bracketed(ip)}:${port}`)),
+  );
+  if (all.length === 0) return '<none>';
+  const list = all.slice(0, SHOWN).join(',');
+  return all.length > SHOWN ? `${list} + ${all.length - SHOWN} more...` : list;
+}
+
+const bracketed = (ip: string): string => (ip.includes(':') ? `[${ip}]` : ip);
+
+function validateAddress(address: EndpointAddress, path: string): FieldError[] {
+  const { ip, hostname } = address;
+  return [
+    ...ipAddress(`${path}.ip`, ip),
+    ...(hostname ? problemsOf(`${path}.hostname`, hostname, dns1123LabelProblems) : []),
+  ];
+}
+
+function validateSubset(subset: EndpointSubset, path: string): FieldError[] {
+  const { addresses = [], notReadyAddresses = [], ports = [] } = subset;
+  const errors: FieldError[] = [];
+  if (addresses.length + notReadyAddresses.length === 0) {
+    errors.push(required(path, 'must specify `addresses` or `notReadyAddresses`'));
+  }
+  errors.push(
+    ...eachOf(addresses, `${path}.addresses`, validateAddress),
+    ...eachOf(notReadyAddresses, `${path}.notReadyAddresses`, validateAddress),
+    ...eachOf(ports, `${path}.ports`, ({ name, port }, at) => [
+      ...(name
+        ? problemsOf(`${at}.name`, name, dns1123LabelProblems)
+        : ports.length > 1
+          ? [required(`${at}.name`)]
+          : []),
+      ...portNumber(`${at}.port`, port),
+    ]),
+  );
+  return errors;
+}
+
+export const endpoints: ResourceDefinition<Endpoints> = {
+  resource: endpointsResource,
+  singular: 'endpoints',
+  shortNames: ['ep'],
+  columns: [nameColumn, textColumn('Endpoints', 'Addresses behind the service.', formatEndpoints), ageColumn],
+  strategy: {
+    hasGeneration: false,
+    allowCreateOnUpdate: true,
+    default: ({ subsets }) => {
+      for (const { ports } of subsets ?? []) for (const port of ports ?? []) port.protocol ||= 'TCP';
+    },
+    validate: ({ subsets }) => eachOf(subsets, 'subsets', validateSubset),
+    warnings: () => [ENDPOINTS_DEPRECATED],
+  },
+};

@@ -1,0 +1,108 @@
+import {
+  duplicate,
+  IMMUTABLE,
+  invalidValue,
+  notSupported,
+  required,
+  tooMany,
+} from '../../../api/field-errors.ts';
+import { dns1123LabelProblems, dns1123SubdomainProblems, labelKeyProblems } from '../../../api/names.ts';
+import { endpointSlices } from '../../../api/resources.gen.ts';
+import type { FieldError } from '../../../api/status.ts';
+import type { Endpoint, EndpointSlice } from '../../../api/types.gen.ts';
+import type { ResourceDefinition } from '../../registry/definition.ts';
+import { ageColumn, nameColumn, textColumn } from '../columns.ts';
+import { eachOf, ipAddress, problemsOf } from '../field-checks.ts';
+
+const SHOWN = 3;
+const MAX_ENDPOINTS = 1000;
+const MAX_PORTS = 20_000;
+const MAX_ADDRESSES = 100;
+const ADDRESS_TYPES = ['FQDN', 'IPv4', 'IPv6'];
+
+/** The first few, and how many there are besides. */
+function shorten(all: readonly string[], none: string): string {
+  if (all.length === 0) return none;
+  const list = all.slice(0, SHOWN).join(',');
+  return all.length > SHOWN ? `${list} + ${all.length - SHOWN} more...` : list;
+}
+
+function portsText({ ports }: EndpointSlice): string {
+  return shorten(
+    (ports ?? []).map(({ name, port }) => (port === undefined ? name || '*' : String(port))),
+    '<unset>',
+  );
+}
+
+function endpointsText({ endpoints }: EndpointSlice): string {
+  return shorten(
+    (endpoints ?? []).flatMap(({ addresses }) => addresses),
+    '<unset>',
+  );
+}
+
+function validateEndpoint(endpoint: Endpoint, path: string, addressType: string): FieldError[] {
+  const { addresses = [], hostname } = endpoint;
+  const errors: FieldError[] = [];
+  if (addresses.length === 0) errors.push(required(`${path}.addresses`, 'must contain at least 1 address'));
+  if (addresses.length > MAX_ADDRESSES) {
+    errors.push(tooMany(`${path}.addresses`, addresses.length, MAX_ADDRESSES));
+  }
+  errors.push(
+    ...eachOf(addresses, `${path}.addresses`, (address, at) =>
+      addressType === 'FQDN' ? problemsOf(at, address, dns1123SubdomainProblems) : ipAddress(at, address),
+    ),
+  );
+  if (hostname !== undefined) errors.push(...problemsOf(`${path}.hostname`, hostname, dns1123LabelProblems));
+  return errors;
+}
+
+function validateSlice({ addressType, endpoints, ports }: EndpointSlice): FieldError[] {
+  const errors: FieldError[] = [];
+  if (!addressType) errors.push(required('addressType'));
+  else if (!ADDRESS_TYPES.includes(addressType)) {
+    errors.push(notSupported('addressType', addressType, ADDRESS_TYPES));
+  }
+  if ((endpoints?.length ?? 0) > MAX_ENDPOINTS)
+    errors.push(tooMany('endpoints', endpoints?.length ?? 0, MAX_ENDPOINTS));
+  if ((ports?.length ?? 0) > MAX_PORTS) errors.push(tooMany('ports', ports?.length ?? 0, MAX_PORTS));
+  const names = new Set<string>();
+  errors.push(
+    ...eachOf(endpoints, 'endpoints', (endpoint, at) => validateEndpoint(endpoint, at, addressType)),
+    ...eachOf(ports, 'ports', ({ name = '', protocol, appProtocol }, at) => {
+      const found = name ? problemsOf(`${at}.name`, name, dns1123LabelProblems) : [];
+      if (names.has(name)) found.push(duplicate(`${at}.name`, name));
+      names.add(name);
+      if (!protocol) found.push(required(`${at}.protocol`));
+      if (appProtocol) found.push(...problemsOf(`${at}.appProtocol`, appProtocol, labelKeyProblems));
+      return found;
+    }),
+  );
+  return errors;
+}
+
+export const endpointSlice: ResourceDefinition<EndpointSlice> = {
+  resource: endpointSlices,
+  singular: 'endpointslice',
+  columns: [
+    nameColumn,
+    textColumn('AddressType', 'Kind of its addresses.', ({ addressType }: EndpointSlice) => addressType),
+    textColumn('Ports', 'Ports of every endpoint.', portsText),
+    textColumn('Endpoints', 'Addresses behind the service.', endpointsText),
+    ageColumn,
+  ],
+  strategy: {
+    hasGeneration: true,
+    default: ({ ports }) => {
+      for (const port of ports ?? []) {
+        port.name ??= '';
+        port.protocol ??= 'TCP';
+      }
+    },
+    validate: validateSlice,
+    validateUpdate: (object, old) =>
+      object.addressType === old.addressType
+        ? []
+        : [invalidValue('addressType', object.addressType, IMMUTABLE)],
+  },
+};
