@@ -23,8 +23,28 @@ export interface Exchange {
   readonly query: URLSearchParams;
   readonly user: UserInfo;
   readonly warnings: string[];
-  /** Aborts when the client goes away before its answer is complete. */
-  readonly signal: AbortSignal;
+  readonly disconnect: Disconnect;
+}
+
+/** Whether the client went away before its answer was complete. A signal is made only for those who wait for it. */
+export class Disconnect {
+  happened = false;
+  #controller: AbortController | undefined;
+
+  constructor(response: Http2ServerResponse) {
+    response.once('close', () => {
+      if (response.writableFinished) return;
+      this.happened = true;
+      this.#controller?.abort();
+    });
+  }
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.happened) this.#controller.abort();
+    }
+    return this.#controller.signal;
+  }
 }
 
 /** Header fields every answer carries. */

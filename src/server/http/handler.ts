@@ -4,11 +4,19 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Authenticator } from '../authn/port.ts';
 import type { Authorizer } from '../authz/port.ts';
+import type { UserInfo } from '../registry/definition.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ObjectSchema } from '../registry/served-resource.ts';
 import { authenticate } from './authenticate.ts';
 import { authorizeRequest, authorizeVerb } from './authorize.ts';
-import { type Exchange, type Http2ServerResponse, prepareResponse, sendError, sendText } from './exchange.ts';
+import {
+  Disconnect,
+  type Exchange,
+  type Http2ServerResponse,
+  prepareResponse,
+  sendError,
+  sendText,
+} from './exchange.ts';
 import { impersonate } from './impersonate.ts';
 import type { Inflight } from './inflight.ts';
 import type { Metrics } from './metrics.ts';
@@ -45,16 +53,14 @@ export async function handleRequest(
   const startMs = context.clock.monotonicMs();
   const [path = '/', search = ''] = request.url.split('?', 2);
   const query = new URLSearchParams(search);
-  const abort = new AbortController();
-  response.once('close', () => abort.abort());
-  let exchange: Exchange = {
+  const exchange = {
     request,
     response,
     path,
     query,
     user: ANONYMOUS,
     warnings: [],
-    signal: abort.signal,
+    disconnect: new Disconnect(response),
   };
   let info: RequestInfo | undefined;
   let release: (() => void) | undefined;
@@ -64,13 +70,12 @@ export async function handleRequest(
     if (!info) throw apiError('BadRequest', `cannot decode path ${JSON.stringify(path)}`);
     if (!isLong(info))
       release = context.inflight.enter(request.method === 'GET' || request.method === 'HEAD');
-    const known = authenticate(context.authenticator, request);
-    const user = known instanceof Promise ? await known : known;
-    exchange = { ...exchange, user: impersonate(context.authorizer, user, request.headers) };
+    const user = await authenticate(context.authenticator, request);
+    exchange.user = impersonate(context.authorizer, user, request.headers);
     authorizeRequest(context.authorizer, exchange.user, info);
     await dispatch(context, exchange, info);
   } catch (error) {
-    if (!exchange.signal.aborted) logUnexpected(context.log, exchange, error);
+    if (!exchange.disconnect.happened) logUnexpected(context.log, exchange, error);
     await sendError(exchange, error).catch(() => response.stream?.destroy());
   } finally {
     release?.();
@@ -78,7 +83,7 @@ export async function handleRequest(
   }
 }
 
-const ANONYMOUS = { name: 'system:anonymous', groups: ['system:unauthenticated'] } as const;
+const ANONYMOUS: UserInfo = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 
 function isLong(info: RequestInfo): boolean {
   return info.isResource && (info.verb === 'watch' || LONG_SUBRESOURCES.has(info.subresource));

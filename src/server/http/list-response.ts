@@ -38,11 +38,13 @@ export async function sendList(exchange: Exchange, endpoint: Endpoint, page: Lis
     response.setHeader('vary', 'Accept-Encoding');
     const gzip = createGzip({ level: 1 });
     gzip.pipe(response);
+    // A client that leaves must not leave the compressor waiting for it.
+    response.once('close', () => gzip.destroy());
     out = gzip;
   }
   for (const chunk of listChunks(endpoint, page)) {
-    if (exchange.signal.aborted) break;
-    if (!out.write(chunk)) await drained(out, exchange.signal);
+    if (exchange.disconnect.happened) break;
+    if (!out.write(chunk)) await drained(out);
   }
   out.end();
 }
@@ -81,16 +83,14 @@ function sizeAtLeast(items: readonly ListedObject[], wantedBytes: number): boole
 }
 
 /** Resolves when the stream takes more, or will never again. */
-export function drained(out: Writable, signal: AbortSignal): Promise<void> {
+function drained(out: Writable): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       out.off('drain', done);
       out.off('close', done);
-      signal.removeEventListener('abort', done);
       resolve();
     };
     out.once('drain', done);
     out.once('close', done);
-    signal.addEventListener('abort', done, { once: true });
   });
 }

@@ -102,7 +102,7 @@ async function sendPieces(exchange: Exchange, pieces: Iterable<string>): Promise
   const source = Readable.from(joined(pieces));
   const sent = zip ? pipeline(source, createGzip({ level: 1 }), response) : pipeline(source, response);
   await sent.catch((error: unknown) => {
-    if (!exchange.signal.aborted) throw error;
+    if (!exchange.disconnect.happened) throw error;
   });
 }
 

@@ -82,14 +82,19 @@ export function methodNotAllowed(): ApiError {
   });
 }
 
-/** The newest bytes of what was just written or read, or another form of it. */
-export async function sendObject(call: ResourceCall, code: number, object: KubeObject): Promise<void> {
+/** The newest bytes of what was just written or read, or another form of it. What a dry run made is nowhere stored. */
+export async function sendObject(
+  call: ResourceCall,
+  code: number,
+  object: KubeObject,
+  isDryRun = call.exchange.query.has('dryRun'),
+): Promise<void> {
   const { endpoint, exchange, answer } = call;
   const transform = objectTransform(call);
   if (transform) return sendJson(exchange, code, transform(object), answer);
   const { namespace, name = '', resourceVersion } = object.metadata;
   const cached = endpoint.served.cache.get(namespace, name);
-  const isNewest = cached !== undefined && String(cached.revision) === resourceVersion;
+  const isNewest = !isDryRun && cached !== undefined && String(cached.revision) === resourceVersion;
   return sendJson(exchange, code, isNewest ? cached.json() : object, answer);
 }
 
@@ -182,7 +187,7 @@ async function handleDelete(call: ResourceCall): Promise<void> {
   const code = !gone && options.orphanDependents === false ? 202 : 200;
   if (gone && !endpoint.served.definition.returnsDeleted)
     return sendJson(exchange, code, deletedStatus(endpoint.served, object), call.answer);
-  return sendObject(call, code, object);
+  return sendObject(call, code, object, options.dryRun);
 }
 
 async function handleDeleteCollection(call: ResourceCall): Promise<void> {

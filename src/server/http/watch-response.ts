@@ -114,7 +114,7 @@ class WatchStream {
     response.statusCode = 200;
     response.setHeader('content-type', 'application/json');
     response.flushHeaders();
-    this.#exchange.signal.addEventListener('abort', () => this.end(), { once: true });
+    this.#exchange.disconnect.signal.addEventListener('abort', () => this.end(), { once: true });
     this.#out.on('drain', () => {
       this.#blocked = false;
       this.#pump();

@@ -27,7 +27,7 @@ export function patchObject(
   const change: Change =
     patch.type === 'apply'
       ? applyChange({ served, schema, request, patch, view })
-      : { compute: (old) => patched(schema, request, patch, old) };
+      : { onlyExisting: true, compute: (old) => patched(schema, request, patch, old!) };
   return updateObject(served, request, {
     ...change,
     view,
@@ -39,10 +39,8 @@ function patched(
   schema: ObjectSchema,
   request: WriteRequest,
   patch: Exclude<Patch, { type: 'apply' }>,
-  old: KubeObject | undefined,
+  old: KubeObject,
 ): KubeObject {
-  // A patch of what does not exist never gets here: `createMissing` is apply's alone, and creation on update is PUT's.
-  if (!old) throw badRequest('a patch needs an object');
   const { object, warnings } = schema.conform(schema.patch(old, patch), request.fieldValidation);
   for (const text of warnings) request.warn(text);
   matchName(object.metadata, request.name);

@@ -22,6 +22,8 @@ export interface Change {
   readonly compute: (old: KubeObject | undefined) => KubeObject | Promise<KubeObject>;
   /** Server-side apply creates what is missing. */
   readonly createMissing?: boolean;
+  /** A patch has nothing to start from where nothing is stored, whatever the kind allows. */
+  readonly onlyExisting?: boolean;
   /** Throws unless the user may create; asked only when the update turns out to create. */
   readonly authorizeCreate?: () => void;
   /** `compute` has brought `managedFields` up to date itself (apply). */
@@ -38,7 +40,8 @@ export async function updateObject(
   for (let attempt = 1; ; attempt++) {
     const cached = cache.get(request.namespace || undefined, request.name);
     if (!cached) {
-      const mayCreate = change.createMissing || definition.strategy?.allowCreateOnUpdate;
+      const mayCreate =
+        change.createMissing || (definition.strategy?.allowCreateOnUpdate && !change.onlyExisting);
       if (!mayCreate || (change.view ?? MAIN).name !== '') throw notFound(definition.resource, request.name);
       return createByUpdate(served, request, change);
     }
