@@ -55,26 +55,30 @@ export interface ServerPki {
 export async function ensureServerPki(options: ServerPkiOptions): Promise<ServerPki> {
   await ensureSecretDirectory(options.directory);
   const store = new Store(options);
-  const serverCa = await store.authority('server-ca', 'kedge-server-ca');
-  const clientCa = await store.authority('client-ca', 'kedge-client-ca');
-  const requestHeaderCa = await store.authority('request-header-ca', 'kedge-request-header-ca');
-  const serving = await store.leaf('serving-kube-apiserver', {
-    issuer: serverCa,
-    use: 'server',
-    subject: { commonName: 'kube-apiserver' },
-    names: options.names,
-  });
-  const admin = await store.leaf('client-admin', {
-    issuer: clientCa,
-    use: 'client',
-    subject: { commonName: 'system:admin', organizations: ['system:masters'] },
-  });
-  const frontProxy = await store.leaf('client-auth-proxy', {
-    issuer: requestHeaderCa,
-    use: 'client',
-    subject: { commonName: 'system:auth-proxy' },
-  });
-  const serviceAccountKeyPem = await store.key('service');
+  const [serverCa, clientCa, requestHeaderCa, serviceAccountKeyPem] = await Promise.all([
+    store.authority('server-ca', 'kedge-server-ca'),
+    store.authority('client-ca', 'kedge-client-ca'),
+    store.authority('request-header-ca', 'kedge-request-header-ca'),
+    store.key('service'),
+  ]);
+  const [serving, admin, frontProxy] = await Promise.all([
+    store.leaf('serving-kube-apiserver', {
+      issuer: serverCa,
+      use: 'server',
+      subject: { commonName: 'kube-apiserver' },
+      names: options.names,
+    }),
+    store.leaf('client-admin', {
+      issuer: clientCa,
+      use: 'client',
+      subject: { commonName: 'system:admin', organizations: ['system:masters'] },
+    }),
+    store.leaf('client-auth-proxy', {
+      issuer: requestHeaderCa,
+      use: 'client',
+      subject: { commonName: 'system:auth-proxy' },
+    }),
+  ]);
   const renewAtMs = store.earliestRenewalMs;
   return { serverCa, clientCa, requestHeaderCa, serving, admin, frontProxy, serviceAccountKeyPem, renewAtMs };
 }
