@@ -2,7 +2,7 @@ import type { KubeObject } from '../../api/resource.ts';
 import type { Interner } from './interner.ts';
 import type { CachedObject } from './port.ts';
 import type { Slabs, Slot } from './slabs.ts';
-import { revisionOffset, withRevision } from './stored-object.ts';
+import { revisionOffset, type StoredBytes, withRevision } from './stored-object.ts';
 
 export type SelectableFields = Readonly<Record<string, (object: never) => string>>;
 
@@ -39,7 +39,8 @@ export class CacheRecord implements CachedObject {
   readonly #factory: RecordFactory;
   #holds = 0;
   /** The bytes, once the slot is gone and somebody still had the record. */
-  #kept: Uint8Array | undefined;
+  #kept: StoredBytes | undefined;
+  #fields: Readonly<Record<string, string>> | undefined;
   #parsed: WeakRef<KubeObject> | undefined;
 
   constructor(factory: RecordFactory, version: StoredVersion) {
@@ -49,7 +50,9 @@ export class CacheRecord implements CachedObject {
     const slash = factory.namespaced ? this.path.indexOf('/') : -1;
     this.namespace = slash < 0 ? undefined : interner.string(this.path.slice(0, slash));
     this.revision = version.revision;
-    const object = parse(version.value, version.revision);
+    const { value } = version;
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    const object = parse({ buffer: bytes, start: 0, length: bytes.length }, version.revision);
     const { uid = '', labels, ownerReferences } = object.metadata;
     this.uid = uid;
     this.labels = interner.map(labels);
@@ -57,8 +60,8 @@ export class CacheRecord implements CachedObject {
     const readers = Object.values(factory.selectableFields);
     this.#selectable =
       readers.length === 0 ? NONE : readers.map((read) => interner.string(read(object as never) ?? ''));
-    this.#offset = revisionOffset(version.value);
-    this.#slot = slabs.store(version.value);
+    this.#offset = revisionOffset(bytes);
+    this.#slot = slabs.store(bytes);
     this.#parsed = new WeakRef(object);
   }
 
@@ -67,6 +70,12 @@ export class CacheRecord implements CachedObject {
   }
 
   get fields(): Readonly<Record<string, string>> {
+    // Kept once asked for: a watcher with a field selector asks at every change.
+    this.#fields ??= this.#readFields();
+    return this.#fields;
+  }
+
+  #readFields(): Readonly<Record<string, string>> {
     const fields: Record<string, string> = {
       'metadata.name': this.name,
       'metadata.namespace': this.namespace ?? '',
@@ -81,8 +90,8 @@ export class CacheRecord implements CachedObject {
     return this.stored.length;
   }
 
-  get stored(): Uint8Array {
-    return this.#kept ?? this.#slot.bytes;
+  get stored(): StoredBytes {
+    return this.#kept ?? this.#slot;
   }
 
   /** Where `resourceVersion` goes in `stored`. */
@@ -110,7 +119,8 @@ export class CacheRecord implements CachedObject {
   /** The last release gives the bytes' room back; a reader that kept the record still finds them. */
   release(): void {
     if (--this.#holds > 0) return;
-    this.#kept = this.#slot.bytes;
+    const { buffer, start, length } = this.#slot;
+    this.#kept = { buffer, start, length };
     this.#factory.slabs.release(this.#slot);
   }
 }
@@ -154,9 +164,8 @@ export class DeletedRecord implements CachedObject {
 
 const NONE: readonly string[] = Object.freeze([]);
 
-function parse(stored: Uint8Array, revision: number): KubeObject {
-  const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
-  const object = JSON.parse(bytes.toString('utf8')) as KubeObject;
+function parse({ buffer, start, length }: StoredBytes, revision: number): KubeObject {
+  const object = JSON.parse(buffer.toString('utf8', start, start + length)) as KubeObject;
   object.metadata.resourceVersion = String(revision);
   return object;
 }

@@ -1,16 +1,14 @@
-/** Where some bytes lie. Moves when its slab is tidied up, so it is asked for them each time. */
-export interface Slot {
-  readonly bytes: Uint8Array;
-}
+import type { StoredBytes } from './stored-object.ts';
 
 interface Slab {
-  readonly buffer: Uint8Array;
-  readonly slots: Set<SlabSlot>;
+  readonly buffer: Buffer;
+  readonly slots: Set<Slot>;
   used: number;
   liveBytes: number;
 }
 
-class SlabSlot implements Slot {
+/** Where some bytes lie. Moves when its slab is tidied up, so it is asked each time. */
+export class Slot implements StoredBytes {
   slab: Slab;
   start: number;
   readonly length: number;
@@ -19,8 +17,8 @@ class SlabSlot implements Slot {
     this.start = start;
     this.length = length;
   }
-  get bytes(): Uint8Array {
-    return this.slab.buffer.subarray(this.start, this.start + this.length);
+  get buffer(): Buffer {
+    return this.slab.buffer;
   }
 }
 
@@ -47,14 +45,14 @@ export class Slabs {
   /** Copies `bytes` in. */
   store(bytes: Uint8Array): Slot {
     const slab = this.#roomFor(bytes.length);
-    const slot = new SlabSlot(slab, 0, bytes.length);
-    this.#place(slot, slab, bytes);
+    const slot = new Slot(slab, slab.used, bytes.length);
+    slab.buffer.set(bytes, slab.used);
+    this.#settle(slot, slab);
     return slot;
   }
 
   /** Gives the room back; the slot must not be read again. */
   release(slot: Slot): void {
-    if (!(slot instanceof SlabSlot)) return;
     const { slab } = slot;
     if (!slab.slots.delete(slot)) return;
     slab.liveBytes -= slot.length;
@@ -67,15 +65,18 @@ export class Slabs {
   /** Moves what lives in a slab that is mostly garbage, so that the slab can go. */
   #empty(slab: Slab): void {
     this.#slabs.delete(slab);
-    for (const slot of slab.slots) this.#place(slot, this.#roomFor(slot.length), slot.bytes);
+    for (const slot of slab.slots) {
+      const target = this.#roomFor(slot.length);
+      slab.buffer.copy(target.buffer, target.used, slot.start, slot.start + slot.length);
+      slot.slab = target;
+      slot.start = target.used;
+      this.#settle(slot, target);
+    }
   }
 
-  #place(slot: SlabSlot, slab: Slab, bytes: Uint8Array): void {
-    slab.buffer.set(bytes, slab.used);
-    slot.slab = slab;
-    slot.start = slab.used;
-    slab.used += bytes.length;
-    slab.liveBytes += bytes.length;
+  #settle(slot: Slot, slab: Slab): void {
+    slab.used += slot.length;
+    slab.liveBytes += slot.length;
     slab.slots.add(slot);
   }
 
@@ -94,7 +95,7 @@ export class Slabs {
   }
 
   #newSlab(bytes: number): Slab {
-    const slab = { buffer: new Uint8Array(bytes), slots: new Set<SlabSlot>(), used: 0, liveBytes: 0 };
+    const slab = { buffer: Buffer.allocUnsafeSlow(bytes), slots: new Set<Slot>(), used: 0, liveBytes: 0 };
     this.#slabs.add(slab);
     return slab;
   }

@@ -19,35 +19,41 @@ export function encodeForStorage(object: KubeObject): Buffer {
  * `apiVersion` and `kind`; inside a JSON string the searched bytes cannot occur, since its quotes are escaped.
  * Throws for bytes that `encodeForStorage` did not make.
  */
-export function revisionOffset(stored: Uint8Array): number {
-  const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
-  const at = bytes.indexOf(METADATA);
+export function revisionOffset(stored: Buffer): number {
+  const at = stored.indexOf(METADATA);
   if (at < 0) throw new TypeError('a stored object has no metadata');
   return at + METADATA.length;
 }
 
+/** Encoded bytes and where in them they begin; a view for each object would cost more than the splicing. */
+export interface StoredBytes {
+  readonly buffer: Buffer;
+  readonly start: number;
+  readonly length: number;
+}
+
 /** The text to splice in at `offset`. */
-export function revisionText(stored: Uint8Array, offset: number, revision: number): string {
-  return stored[offset] === CLOSING_BRACE
-    ? `"resourceVersion":"${revision}"`
-    : `"resourceVersion":"${revision}",`;
+export function revisionText({ buffer, start }: StoredBytes, offset: number, revision: number): string {
+  const isOnly = buffer[start + offset] === CLOSING_BRACE;
+  return isOnly ? `"resourceVersion":"${revision}"` : `"resourceVersion":"${revision}",`;
 }
 
 /** The object's JSON as clients see it, in a buffer of its own. */
-export function withRevision(stored: Uint8Array, offset: number, revision: number): Buffer {
+export function withRevision(stored: StoredBytes, offset: number, revision: number): Buffer {
   const text = revisionText(stored, offset, revision);
   const json = Buffer.allocUnsafe(stored.length + text.length);
-  return spliceInto(json, 0, { stored, offset, text });
+  spliceInto(json, 0, { stored, offset, text });
+  return json;
 }
 
 /** Writes the spliced object into `target` at `at`. */
 export function spliceInto(
   target: Buffer,
   at: number,
-  { stored, offset, text }: { stored: Uint8Array; offset: number; text: string },
-): Buffer {
-  target.set(stored.subarray(0, offset), at);
+  { stored, offset, text }: { stored: StoredBytes; offset: number; text: string },
+): void {
+  const { buffer, start, length } = stored;
+  buffer.copy(target, at, start, start + offset);
   target.write(text, at + offset, 'latin1');
-  target.set(stored.subarray(offset), at + offset + text.length);
-  return target;
+  buffer.copy(target, at + offset + text.length, start + offset, start + length);
 }
