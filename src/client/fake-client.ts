@@ -181,6 +181,8 @@ export class FakeClient implements Client {
       this.#commit('DELETED', resource, structuredClone(old), old);
       return;
     }
+    const known = new Set(old.metadata.finalizers);
+    if (old.metadata.deletionTimestamp && finalizers.every((one) => known.has(one))) return;
     const marked = structuredClone(old);
     marked.metadata.finalizers = [...new Set(finalizers)];
     marked.metadata.deletionTimestamp ??= rfc3339(this.#clock.now());

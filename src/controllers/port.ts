@@ -32,6 +32,8 @@ export interface ClusterFacts {
    * definitions. What is missing here is neither collected as garbage nor deleted with its namespace.
    */
   readonly resources: readonly Resource<KubeObject>[];
+  /** Nodes get their `spec.podCIDR` out of it; without it somebody else gives them theirs. */
+  readonly clusterCIDR?: string;
   /** Signs the unbounded token of a `kubernetes.io/service-account-token` Secret. */
   readonly signLegacyToken: (claims: LegacyTokenClaims) => Promise<string>;
 }

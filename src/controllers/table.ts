@@ -1,3 +1,4 @@
+import { clusterRoleAggregationController } from './clusterrole-aggregation/controller.ts';
 import { deploymentController } from './deployment/controller.ts';
 import { endpointSliceController } from './endpointslice/controller.ts';
 import { endpointsController } from './endpointslice/endpoints-controller.ts';
@@ -17,6 +18,7 @@ export const CONTROLLERS = [
   namespaceController,
   serviceAccountController,
   rootCAController,
+  clusterRoleAggregationController,
   replicaSetController,
   replicationController,
   deploymentController,
