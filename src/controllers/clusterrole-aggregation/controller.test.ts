@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ClusterRole, PolicyRule } from '../../api/types.gen.ts';
+import { defaultRbacObjects } from '../../server/authz/default-objects.ts';
 import { planAggregation } from './controller.ts';
 
 const rule = (resource: string): PolicyRule => ({ apiGroups: [''], resources: [resource], verbs: ['get'] });
@@ -44,5 +45,14 @@ describe('aggregation of ClusterRoles', () => {
   it('does not collect itself', () => {
     const self = { ...view('pods'), metadata: { name: 'view', labels: { 'to-view': 'true' } } };
     expect(planAggregation(self, [self])).toEqual([]);
+  });
+
+  it('has nothing to do on a new cluster', () => {
+    const defaults = defaultRbacObjects()
+      .filter(({ resource }) => resource.resource === 'clusterroles')
+      .map(({ object }) => object as ClusterRole);
+    const collecting = defaults.filter(({ aggregationRule }) => aggregationRule !== undefined);
+    expect(collecting).toHaveLength(3);
+    for (const one of collecting) expect(planAggregation(one, defaults), one.metadata.name).toBeUndefined();
   });
 });

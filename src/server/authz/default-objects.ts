@@ -161,9 +161,9 @@ export function defaultRbacObjects(): readonly DefaultObject<
   ];
 }
 
+/** As the aggregation controller will have it: `edit` holds `view`, `admin` holds `edit`. */
 function aggregatedDefaults(name: string): readonly PolicyRule[] {
-  const parts = ['admin', 'edit', 'view'];
-  return parts
-    .slice(parts.indexOf(name))
-    .flatMap((part) => CLUSTER_ROLES[`system:aggregate-to-${part}`] ?? []);
+  const own = CLUSTER_ROLES[`system:aggregate-to-${name}`] ?? [];
+  if (name === 'edit') return [...own, ...aggregatedDefaults('view')];
+  return name === 'admin' ? [...aggregatedDefaults('edit'), ...own] : own;
 }
