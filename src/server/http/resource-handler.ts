@@ -45,6 +45,10 @@ export interface StreamHandlers {
   ): ((call: ResourceCall) => Promise<void>) | undefined;
 }
 
+/** These act on one object, which the URL names; create must not name one; lists may select one by name. */
+const NAMED_VERBS = new Set(['get', 'update', 'patch', 'delete']);
+const LISTING_VERBS = new Set(['list', 'watch', 'deletecollection']);
+
 /** Dispatches on the verb; authorization has already said yes. */
 export async function handleResource(call: ResourceCall): Promise<void> {
   const { info, endpoint } = call;
@@ -52,6 +56,7 @@ export async function handleResource(call: ResourceCall): Promise<void> {
   const { verbs, virtual } = endpoint.served.definition;
   const verb = info.verb;
   if (verbs && !(verbs as readonly string[]).includes(verb)) throw methodNotAllowed();
+  if (NAMED_VERBS.has(verb) !== (info.name !== '') && !LISTING_VERBS.has(verb)) throw methodNotAllowed();
   if (virtual) return handleVirtual(call);
   switch (verb) {
     case 'get':

@@ -1,0 +1,174 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FakeClock } from '../../lib/fake-clock.ts';
+import { LIMITS } from '../../lib/limits.ts';
+import { startTestHttp, type TestHttp } from './test-http.fake.ts';
+
+let http: TestHttp;
+beforeAll(async () => {
+  http = await startTestHttp();
+});
+afterAll(() => http.stop());
+
+const MAPS = '/api/v1/namespaces/default/configmaps';
+const named = (name: string, extra: object = {}) => ({ metadata: { name }, ...extra });
+
+describe('refusals', () => {
+  it.each([
+    ['GET', '/nothing', 404, '404 page not found\n'],
+    ['GET', '/apis/none.example/v1', 404, '404 page not found\n'],
+  ])('%s %s is plain %i', async (method, path, code, text) => {
+    expect(await http.send(method, path)).toMatchObject({ code, text });
+  });
+  it.each([
+    ['GET', '/api/v1/nothings', undefined, 404, 'NotFound'],
+    ['PUT', MAPS, {}, 405, 'MethodNotAllowed'],
+    ['GET', `${MAPS}/none`, undefined, 404, 'NotFound'],
+    ['POST', MAPS, '{"metadata":', 400, 'BadRequest'],
+    ['POST', MAPS, { kind: 'Secret', apiVersion: 'v1', metadata: { name: 'a' } }, 400, 'BadRequest'],
+    ['POST', MAPS, named('Bad_Name'), 422, 'Invalid'],
+    ['POST', MAPS, { metadata: { name: 'a', namespace: 'other' } }, 400, 'BadRequest'],
+    ['POST', `${MAPS}?dryRun=Some`, named('a'), 422, 'Invalid'],
+    ['POST', `${MAPS}?fieldValidation=Strict`, named('a', { foo: 1 }), 400, 'BadRequest'],
+    ['GET', `${MAPS}?labelSelector=a%3D%3D%3Db`, undefined, 400, 'BadRequest'],
+    ['GET', `${MAPS}?fieldSelector=spec.x%3Db`, undefined, 400, 'BadRequest'],
+    ['GET', `${MAPS}?continue=nonsense`, undefined, 400, 'BadRequest'],
+    ['GET', `${MAPS}?resourceVersion=abc`, undefined, 400, 'BadRequest'],
+    ['GET', `${MAPS}?resourceVersion=99999999`, undefined, 504, 'Timeout'],
+    ['GET', `${MAPS}?watch=1&sendInitialEvents=true`, undefined, 422, 'Invalid'],
+    ['GET', `${MAPS}?resourceVersionMatch=Exact`, undefined, 422, 'Invalid'],
+    ['DELETE', `${MAPS}/a?propagationPolicy=Maybe`, undefined, 422, 'Invalid'],
+    ['GET', '/api/v1/namespaces/default/pods/p/exec?command=x', undefined, 400, 'BadRequest'],
+  ])('%s %s %j is %i %s', async (method, path, body, code, reason) => {
+    const answer = await http.send(method, path, body);
+    expect(answer.json).toMatchObject({ kind: 'Status', status: 'Failure', code, reason });
+    expect(answer.code).toBe(code);
+  });
+  it('knows what it can write and read', async () => {
+    const accept = { accept: 'application/vnd.kubernetes.protobuf' };
+    expect((await http.send('GET', MAPS, undefined, accept)).code).toBe(406);
+    expect((await http.send('POST', MAPS, 'x', { 'content-type': 'text/csv' })).code).toBe(415);
+    expect((await http.send('PATCH', `${MAPS}/a`, {}, { 'content-type': 'application/json' })).code).toBe(
+      415,
+    );
+  });
+  it('refuses a body that is too large', async () => {
+    const body = JSON.stringify(named('big', { data: { x: 'x'.repeat(LIMITS.http.bodyBytes) } }));
+    expect(await http.send('POST', MAPS, body)).toMatchObject({ code: 413 });
+  });
+  it('lets nobody in with a bad token', async () => {
+    const answer = await http.send('GET', MAPS, undefined, { authorization: 'Bearer bad' });
+    expect(answer.json).toMatchObject({ code: 401, reason: 'Unauthorized', message: 'Unauthorized' });
+  });
+});
+
+describe('answers', () => {
+  it('warns of unknown fields', async () => {
+    const answer = await http.send('POST', MAPS, named('warned', { foo: 1 }));
+    expect(answer.code).toBe(201);
+    expect(answer.headers['warning']).toContain('299 - "unknown field \\"foo\\""');
+  });
+  it('carries an audit id and is not to be cached', async () => {
+    const { headers } = await http.send('GET', MAPS, undefined, { 'audit-id': 'mine-1' });
+    expect(headers).toMatchObject({ 'audit-id': 'mine-1', 'cache-control': 'no-cache, private' });
+  });
+  it('speaks YAML both ways', async () => {
+    const yaml = { 'content-type': 'application/yaml', accept: 'application/yaml' };
+    const answer = await http.send('POST', MAPS, 'metadata: {name: written}\ndata: {a: "1"}\n', yaml);
+    expect(answer.text).toContain('kind: ConfigMap');
+    expect(answer.headers['content-type']).toBe('application/yaml');
+  });
+  it('prints tables', async () => {
+    await http.send('POST', MAPS, named('tabled', { data: { a: '1' } }));
+    const accept = { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' };
+    const { json } = await http.send(
+      'GET',
+      `${MAPS}?fieldSelector=metadata.name%3Dtabled`,
+      undefined,
+      accept,
+    );
+    expect(json).toMatchObject({
+      kind: 'Table',
+      apiVersion: 'meta.k8s.io/v1',
+      rows: [{ cells: ['tabled', 1, expect.any(String)], object: { kind: 'PartialObjectMetadata' } }],
+    });
+    expect(json.columnDefinitions.map((one: { name: string }) => one.name)).toEqual(['Name', 'Data', 'Age']);
+  });
+  it('shows metadata alone', async () => {
+    const accept = { accept: 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io' };
+    const { json } = await http.send('GET', MAPS, undefined, accept);
+    expect(json.kind).toBe('PartialObjectMetadataList');
+    expect(json.items[0]).not.toHaveProperty('data');
+  });
+  it('checks health by name', async () => {
+    http.server.addReadyCheck({
+      name: 'broken',
+      check: () => {
+        throw new Error('out of order');
+      },
+    });
+    const answer = await http.send('GET', '/readyz?verbose');
+    expect(answer.code).toBe(500);
+    expect(answer.text).toContain('[+]ping ok\n');
+    expect(answer.text).toContain('[-]broken failed: reason withheld\n');
+    expect(await http.send('GET', '/readyz?exclude=broken')).toMatchObject({ code: 200, text: 'ok' });
+    expect((await http.send('GET', '/readyz/broken')).text).toContain('out of order');
+  });
+  it('counts requests', async () => {
+    const { text } = await http.send('GET', '/metrics');
+    expect(text).toMatch(
+      /apiserver_request_total\{code="201",group="",resource="configmaps",.*verb="CREATE".*\} [1-9]/,
+    );
+  });
+  it('describes itself', async () => {
+    expect((await http.send('GET', '/version')).json).toMatchObject({ major: '1', minor: '36' });
+    const aggregated = {
+      accept: 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json',
+    };
+    const first = await http.send('GET', '/apis', undefined, aggregated);
+    expect(first.json.kind).toBe('APIGroupDiscoveryList');
+    const again = await http.send('GET', '/apis', undefined, {
+      ...aggregated,
+      'if-none-match': String(first.headers['etag']),
+    });
+    expect(again.code).toBe(304);
+    expect((await http.send('GET', '/api/v1')).json).toMatchObject({
+      kind: 'APIResourceList',
+      groupVersion: 'v1',
+    });
+    const index = await http.send('GET', '/openapi/v3');
+    const path = index.json.paths['api/v1'].serverRelativeURL as string;
+    const document = await http.send('GET', path);
+    expect(document.headers['cache-control']).toBe('public, immutable');
+    expect(document.json.components.schemas['io.k8s.api.core.v1.Pod']).toBeDefined();
+  });
+  it('compresses a long list for those who take it', async () => {
+    await http.send('POST', MAPS, named('long', { data: { x: 'x'.repeat(LIMITS.http.gzipFromBytes) } }));
+    const { headers } = await http.send('GET', MAPS, undefined, { 'accept-encoding': 'gzip' });
+    expect(headers['content-encoding']).toBe('gzip');
+  });
+});
+
+describe('watches', () => {
+  it('sends the state, then says that it is over, then changes', async () => {
+    await http.send('POST', '/api/v1/namespaces', named('watched'));
+    const maps = '/api/v1/namespaces/watched/configmaps';
+    await http.send('POST', maps, named('a'));
+    const query = 'watch=1&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan';
+    const watching = http.watch(`${maps}?${query}`, 3);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await http.send('POST', maps, named('b'));
+    const events = await watching;
+    expect(events.map(({ type }) => type)).toEqual(['ADDED', 'BOOKMARK', 'ADDED']);
+    expect(events[1]?.object.metadata.annotations).toEqual({ 'k8s.io/initial-events-end': 'true' });
+  });
+  it('ends when its time is up', async () => {
+    const clock = new FakeClock();
+    const own = await startTestHttp({ clock });
+    const watching = own.watch(`${MAPS}?watch=1&timeoutSeconds=30&resourceVersion=99999`, 1);
+    // The watch's own timer, beside those of the server, tells that it has begun.
+    while (clock.timers < 2) await new Promise((resolve) => setImmediate(resolve));
+    await clock.advance(30_000);
+    expect(await watching).toEqual([]);
+    await own.stop();
+  });
+});
