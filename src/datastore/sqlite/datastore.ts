@@ -30,6 +30,8 @@ export interface SqliteOptions {
   readonly nativeBinding?: string;
   /** Bound on the database file. */
   readonly maxBytes?: number;
+  /** Called when the thread ends by itself: nothing can be stored or read any more, and the process should end. */
+  readonly onFailure?: (error: Error) => void;
   /** Starts the thread that runs `worker.ts`; the packaged executable loads it its own way. */
   readonly createWorker?: (workerData: WorkerData) => Worker;
 }
@@ -103,6 +105,11 @@ class SqliteStore implements SqliteDatastore {
     this.#nextRevision = opened.revision + 1;
     this.#reserved = opened.reserved;
     this.#overlay = new VolatileOverlay(opened.volatileFolders, LIMITS.datastore.volatileHistory);
+    link.onBreak = (error) => {
+      if (this.#closing) return;
+      this.#log.error('the datastore thread ended unexpectedly', { error });
+      options.onFailure?.(error);
+    };
   }
 
   async get(key: string, revision?: number): Promise<Entry | undefined> {
@@ -179,7 +186,12 @@ class SqliteStore implements SqliteDatastore {
 
   async snapshot({ maxAgeMs = 0 }: { maxAgeMs?: number } = {}): Promise<string> {
     if (maxAgeMs === 0) await this.flush();
-    return this.#link.request<'snapshot'>({ op: 'snapshot', nowMs: this.#clock.now(), maxAgeMs });
+    return this.#link.request<'snapshot'>({
+      op: 'snapshot',
+      revision: this.revision,
+      nowMs: this.#clock.now(),
+      maxAgeMs,
+    });
   }
 
   async flush(): Promise<void> {

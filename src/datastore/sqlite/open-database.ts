@@ -6,7 +6,7 @@ import { StorageError } from '../port.ts';
 import { syncFolder } from './files.ts';
 import { binding, configure, isDamage } from './pragmas.ts';
 import type { Opened, WorkerData } from './protocol.ts';
-import { restoreNewest } from './snapshots.ts';
+import { prepareNewest } from './snapshots.ts';
 import { readState, startState, writeState } from './state.ts';
 
 type Db = Database.Database;
@@ -60,7 +60,7 @@ function openChecked(data: WorkerData): { db: Db; warnings: string[] } {
     if (typeof result !== 'string') return { db: result, warnings: [] };
     damage = result;
   }
-  const snapshot = restoreNewest(data);
+  const snapshot = prepareNewest(data);
   if (!snapshot && damage === undefined) return { db: configured(data), warnings: [] };
   const quarantine = `${path}.damaged-${new Date(data.nowMs).toISOString().replaceAll(':', '')}`;
   const aside = damage === undefined ? undefined : moveAside(path, quarantine);
@@ -113,7 +113,7 @@ function configured(data: WorkerData): Db {
  * Takes the data for this process until the returned function runs or the process ends, however it ends: the lock
  * is one that SQLite holds on an empty database beside ours, so it works on a damaged one too.
  */
-function lock(data: WorkerData): () => void {
+export function lock(data: { path: string; nativeBinding?: string }): () => void {
   const pidFile = `${data.path}.pid`;
   const holder = new Database(`${data.path}.lock`, { ...binding(data), timeout: 0 });
   try {
@@ -150,7 +150,7 @@ function readPid(path: string): number | undefined {
 }
 
 /** Keeps a damaged database with its log, for a person to look at. */
-function moveAside(path: string, to: string): string {
+export function moveAside(path: string, to: string): string {
   if (existsSync(`${path}-wal`)) renameSync(`${path}-wal`, `${to}-wal`);
   renameSync(path, to);
   rmSync(`${path}-shm`, { force: true });

@@ -126,7 +126,10 @@ export interface Operations {
   /** Removes some of what a compaction left behind; says whether more is left. */
   sweep: { request: { op: 'sweep' }; response: boolean };
   /** Writes a checked copy beside the database unless a young one is there; answers its path. */
-  snapshot: { request: { op: 'snapshot'; nowMs: number; maxAgeMs: number }; response: string };
+  snapshot: {
+    request: { op: 'snapshot'; revision: number; nowMs: number; maxAgeMs: number };
+    response: string;
+  };
   close: { request: { op: 'close'; revision: number }; response: null };
 }
 

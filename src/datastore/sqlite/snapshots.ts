@@ -1,5 +1,5 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { LIMITS } from '../../lib/limits.ts';
 import { syncFile, syncFolder } from './files.ts';
@@ -7,11 +7,9 @@ import { binding } from './pragmas.ts';
 import type { WorkerData } from './protocol.ts';
 import { readState, writeState } from './state.ts';
 
-const NAME = /^\d{8}T\d{6}\.\d{3}Z\.db$/;
-
-function nameAt(epochMs: number): string {
-  return `${new Date(epochMs).toISOString().replaceAll(/[-:]/g, '')}.db`;
-}
+/** Named by revision, which never goes back; a board's clock does. */
+const NAME = /^revision-\d{16}\.db$/;
+const nameAt = (revision: number): string => `revision-${String(revision).padStart(16, '0')}.db`;
 
 export function snapshotFolder(path: string): string {
   return join(dirname(path), 'snapshots');
@@ -30,55 +28,86 @@ export function listSnapshots(path: string): string[] {
 
 /**
  * Writes a checked copy of the database and removes the oldest beyond the bound. Commits go on meanwhile. Under its
- * final name a snapshot is always whole. Answers its path.
+ * final name a snapshot is always whole. Answers its path, or that of one no older than `maxAgeMs`.
  */
 export async function takeSnapshot(
   db: Database.Database,
   data: WorkerData,
-  { nowMs, maxAgeMs }: { nowMs: number; maxAgeMs: number },
+  { revision, nowMs, maxAgeMs }: { revision: number; nowMs: number; maxAgeMs: number },
 ): Promise<string> {
   const newest = listSnapshots(data.path)[0];
-  if (newest !== undefined && basename(newest) > nameAt(nowMs - maxAgeMs)) return newest;
-  const folder = snapshotFolder(data.path);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const partial = join(folder, 'partial');
-  const path = join(folder, nameAt(nowMs));
-  rmSync(partial, { force: true });
+  if (newest !== undefined && isYoung(newest, nowMs, maxAgeMs)) return newest;
+  const partial = partialIn(data.path);
   try {
     await db.backup(partial);
     const problem = problemOf(partial, data);
     if (problem) throw new Error(`the copy is damaged: ${problem}`);
-    syncFile(partial);
-    renameSync(partial, path);
-    syncFolder(folder);
-  } catch (error) {
+    return keep(partial, data.path, revision);
+  } finally {
     rmSync(partial, { force: true });
-    throw error;
   }
-  for (const old of listSnapshots(data.path).slice(LIMITS.datastore.snapshots)) rmSync(old, { force: true });
-  return path;
+}
+
+/** A snapshot from the future was named by a clock that was wrong. */
+function isYoung(path: string, nowMs: number, maxAgeMs: number): boolean {
+  const ageMs = nowMs - statSync(path).mtimeMs;
+  return ageMs >= 0 && ageMs < maxAgeMs;
+}
+
+function partialIn(path: string): string {
+  const folder = snapshotFolder(path);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const partial = join(folder, 'partial');
+  rmSync(partial, { force: true });
+  return partial;
+}
+
+function keep(partial: string, path: string, revision: number): string {
+  const kept = join(snapshotFolder(path), nameAt(revision));
+  syncFile(partial);
+  renameSync(partial, kept);
+  syncFolder(snapshotFolder(path));
+  for (const old of listSnapshots(path).slice(LIMITS.datastore.snapshots)) rmSync(old, { force: true });
+  return kept;
 }
 
 /** Copies the newest snapshot that is whole next to the database, ready to take its place by a rename. */
-export function restoreNewest(data: WorkerData): { from: string; prepared: string } | undefined {
-  const prepared = `${data.path}.restoring`;
+export function prepareNewest(data: WorkerData): { from: string; prepared: string } | undefined {
   for (const from of listSnapshots(data.path)) {
-    copyFileSync(from, prepared);
-    if (problemOf(prepared, data, skipRevisions) === undefined) {
-      syncFile(prepared);
-      return { from, prepared };
-    }
-    rmSync(prepared, { force: true });
+    const { prepared } = prepareRestore(from, data, 0);
+    if (prepared) return { from, prepared };
   }
   return undefined;
 }
 
-/** What was acknowledged after the snapshot is gone; its revisions must not come again, nor be watched from. */
-function skipRevisions(db: Database.Database): void {
-  const state = readState(db);
-  const newestRow = db.prepare('SELECT max(revision) FROM entries').pluck().get() as number | null;
-  const reserved = Math.max(state.reserved, newestRow ?? 0) + LIMITS.datastore.restoreJump;
-  writeState(db, { ...state, clean: false, reserved, compacted: reserved });
+/**
+ * Copies a snapshot next to the database and readies it: what was acknowledged after it was taken is gone, and those
+ * revisions, and any below `above`, must neither come again nor be watched from. The readied state becomes the newest
+ * snapshot, so that restoring twice does not count from the same revision twice.
+ */
+export function prepareRestore(
+  from: string,
+  data: WorkerData,
+  above: number,
+): { prepared: string; problem?: undefined } | { prepared?: undefined; problem: string } {
+  const prepared = `${data.path}.restoring`;
+  copyFileSync(from, prepared);
+  let reserved = 0;
+  const problem = problemOf(prepared, data, (db) => {
+    const state = readState(db);
+    const newestRow = db.prepare('SELECT max(revision) FROM entries').pluck().get() as number | null;
+    reserved = Math.max(state.reserved, newestRow ?? 0, above) + LIMITS.datastore.restoreJump;
+    writeState(db, { ...state, clean: false, reserved, compacted: reserved });
+  });
+  if (problem !== undefined) {
+    rmSync(prepared, { force: true });
+    return { problem };
+  }
+  syncFile(prepared);
+  const partial = partialIn(data.path);
+  copyFileSync(prepared, partial);
+  keep(partial, data.path, reserved);
+  return { prepared };
 }
 
 /** What is wrong with the database file, `undefined` when nothing is. Leaves no log file behind. */

@@ -13,6 +13,8 @@ export class WorkerLink {
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
   #broken: Error | undefined;
+  /** Called once when the thread has ended, for whatever reason. */
+  onBreak: (error: Error) => void = () => {};
 
   constructor(worker: Worker) {
     this.#worker = worker;
@@ -66,7 +68,9 @@ export class WorkerLink {
   }
 
   #break(error: Error): void {
+    const isFirst = this.#broken === undefined;
     this.#broken ??= error;
+    if (isFirst) this.onBreak(error);
     for (const { reject } of this.#waiting.values()) reject(this.#broken);
     this.#waiting.clear();
   }
