@@ -23,12 +23,14 @@ export function tokenKey(pem: string): TokenKey {
 
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-/** Signs claims with a P-256 key. */
-export function signToken(claims: object, privatePem: string): string {
+/** Makes a function that signs claims with a P-256 key, which is read only once. */
+export function tokenSigner(privatePem: string): (claims: object) => string {
   const key = createPrivateKey(privatePem);
-  const body = `${encode({ alg: 'ES256', kid: tokenKey(privatePem).id })}.${encode(claims)}`;
-  const signature = sign('sha256', Buffer.from(body), { key, dsaEncoding: 'ieee-p1363' });
-  return `${body}.${signature.toString('base64url')}`;
+  const header = encode({ alg: 'ES256', kid: tokenKey(privatePem).id });
+  return (claims) => {
+    const body = `${header}.${encode(claims)}`;
+    return `${body}.${sign('sha256', Buffer.from(body), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
+  };
 }
 
 /** The claims of a token, unchecked: to find out whose token it claims to be. `undefined` for what is no token. */

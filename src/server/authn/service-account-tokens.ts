@@ -7,7 +7,7 @@ import { LIMITS } from '../../lib/limits.ts';
 import { EARLIEST_NOW_MS } from '../../lib/pki/validity.ts';
 import type { UserInfo } from '../registry/definition.ts';
 import type { Identity, IdentityLookups } from './identity-lookups.ts';
-import { signToken, tokenKey, unverifiedClaims, VerifiedTokens } from './json-web-token.ts';
+import { tokenKey, tokenSigner, unverifiedClaims, VerifiedTokens } from './json-web-token.ts';
 
 export interface ServiceAccountTokensOptions {
   /** P-256 key that signs. */
@@ -60,6 +60,7 @@ export function createServiceAccountTokens(options: ServiceAccountTokensOptions)
   const { issuer, lookups, clock } = options;
   const audiences = options.audiences ?? [issuer];
   const keys = [options.signingKeyPem, ...(options.olderKeyPems ?? [])].map(tokenKey);
+  const sign = tokenSigner(options.signingKeyPem);
   const verified = new VerifiedTokens(keys, LIMITS.authn.verifiedTokens);
   return {
     issuer,
@@ -95,7 +96,7 @@ export function createServiceAccountTokens(options: ServiceAccountTokensOptions)
         metadata: { ...request.metadata, name, namespace },
         spec,
         status: {
-          token: signToken(claims, options.signingKeyPem),
+          token: sign(claims),
           expirationTimestamp: rfc3339((now + spec.expirationSeconds) * 1000),
         },
       };
