@@ -13,7 +13,11 @@ const KEYS = 1000;
 const value = new TextEncoder().encode(`{"padding":"${'x'.repeat(2000)}"}`);
 
 const folder = mkdtempSync(join(tmpdir(), 'kedge-bench-'));
-const store = await openSqliteDatastore({ path: join(folder, 'state.db'), log: silentLogger, clock: systemClock });
+const store = await openSqliteDatastore({
+  path: join(folder, 'state.db'),
+  log: silentLogger,
+  clock: systemClock,
+});
 const latenciesMs: number[] = [];
 const endMs = performance.now() + seconds * 1000;
 
@@ -35,7 +39,9 @@ try {
   const at = (share: number): string => (latenciesMs[Math.floor(latenciesMs.length * share)] ?? 0).toFixed(2);
   const rate = Math.round(latenciesMs.length / seconds);
   const cpuUs = Math.round((used.user + used.system) / latenciesMs.length);
-  console.log(`${writers} writers: ${rate} durable writes/s, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${cpuUs} µs CPU each`);
+  console.log(
+    `${writers} writers: ${rate} durable writes/s, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${cpuUs} µs CPU each`,
+  );
   const listMs = performance.now();
   const { entries } = await store.list({ prefix: '/registry/core/pods/' });
   console.log(`list of ${entries.length}: ${(performance.now() - listMs).toFixed(1)} ms`);
