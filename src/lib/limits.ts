@@ -43,6 +43,10 @@ export const LIMITS = {
     /** How long a pod waits for the account that its new namespace is about to get. */
     accountAttempts: 10,
     accountRetryMs: 100,
+    /** How long something admitted counts against quotas although the cache does not show it. */
+    quotaReservationMs: 10_000,
+    /** Namespaces with such reservations. */
+    quotaNamespaces: 256,
   },
   eviction: {
     /** As upstream's MaxDisruptedPodSize. */
@@ -122,6 +126,8 @@ export const LIMITS = {
   controllers: {
     /** Pods created or deleted for one owner in one go. */
     burstPods: 500,
+    jobBackoffBaseMs: 10_000,
+    jobBackoffMaxMs: 600_000,
     /** A node that did not renew its lease for so long is unreachable (upstream: node-monitor-grace-period). */
     nodeSilenceMs: 40_000,
     /** Finished pods kept for a look at their logs. Upstream keeps 12,500; a board has no room for those. */
@@ -249,6 +255,9 @@ export const LIMITS = {
     imagesInStatus: 50,
     /** How long the API may take before known pods are started from the disk. */
     offlineAfterMs: 3000,
+    tokenRetryMs: 500,
+    /** A pod that started without a token gets one this soon after the API is back. */
+    tokenMissingMs: 15_000,
     /** One log of one container; above, its front is dropped. */
     logBytes: 10 * 1024 * 1024,
     /** How often a log that grows is looked at, and one that cannot be watched. */
