@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { apiVersionOf, type KubeObject, type Resource } from '../api/resource.ts';
 import * as resources from '../api/resources.gen.ts';
 import { kindSchema } from '../api/schema/built-in.ts';
+import { apiError } from '../api/status.ts';
 import type { Service } from '../api/types.gen.ts';
 import type { NodeConnector } from '../client/node-port.ts';
 import type { Client } from '../client/port.ts';
@@ -132,16 +133,14 @@ class KedgeApiServer implements ApiServer {
     const { definitions, serviceCidr, nodePorts = NODE_PORTS, clock, log } = this.#options;
     const allocators = createAllocators({ serviceCidr, nodePorts, random: (below) => randomInt(below) });
     const admission: AdmissionPlugin[] = [];
-    const reviews = (): Reviews => this.#security!.reviews;
+    const reviews = laterReviews(() => this.#security?.reviews);
     const engine: Engine = {
       datastore: this.#options.datastore,
       clock,
       admission,
       client: this.#serverClient,
       allocators,
-      get reviews() {
-        return reviews();
-      },
+      reviews,
     };
     await Promise.all(definitions.map((definition) => this.#serve(definition, engine)));
     const services = this.registry.find(resources.services)?.served.cache.list({}) ?? [];
@@ -271,6 +270,23 @@ class KedgeApiServer implements ApiServer {
       log,
     };
   }
+}
+
+/** Reviews that are made only after the first objects are: asked before that, they say so. */
+function laterReviews(find: () => Reviews | undefined): Reviews {
+  const now = (): Reviews => {
+    const reviews = find();
+    if (!reviews) throw apiError('ServiceUnavailable', 'the server is starting');
+    return reviews;
+  };
+  return {
+    token: (review) => now().token(review),
+    selfSubject: (user) => now().selfSubject(user),
+    subjectAccess: (review) => now().subjectAccess(review),
+    selfSubjectAccess: (review, user) => now().selfSubjectAccess(review, user),
+    selfSubjectRules: (review, user) => now().selfSubjectRules(review, user),
+    serviceAccountToken: (options) => now().serviceAccountToken(options),
+  };
 }
 
 /** `10.43.0.1` of `10.43.0.0/16`. */
