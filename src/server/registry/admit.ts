@@ -61,11 +61,15 @@ export async function admitValidating(
 }
 
 export function strategyContext(served: ServedResource, request: WriteRequest): StrategyContext {
-  const { client, allocators, reviews, clock } = served.engine;
+  const { engine } = served;
+  const { client, allocators, clock } = engine;
   return {
     client,
     allocators,
-    reviews,
+    // Only there once authorization is, which itself starts by writing default roles.
+    get reviews() {
+      return engine.reviews;
+    },
     user: request.user,
     now: () => rfc3339(clock.now()),
     dryRun: request.dryRun,
