@@ -339,7 +339,17 @@ describe('restarts', () => {
 
   it('without an API server start the pods last known, and go on unchanged when it is back', async () => {
     await board.boot();
-    await board.create('known');
+    await board.create('known', {
+      volumes: [{ name: 'token', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } }],
+      containers: [
+        {
+          name: 'main',
+          image: 'busybox',
+          command: ['sleep', 'infinity'],
+          volumeMounts: [{ name: 'token', mountPath: '/token' }],
+        },
+      ],
+    });
     await board.pass(300);
     await board.halt();
     board.runtime.reboot();
@@ -355,7 +365,7 @@ describe('restarts', () => {
       },
     }) as FakeClient;
     await board.boot(flaky);
-    await board.pass(5000);
+    await board.pass(9000);
     const running = (await board.runtime.listContainers()).filter(({ state }) => state === 'running');
     expect(running.map(({ name }) => name)).toEqual(['main']);
     away = false;

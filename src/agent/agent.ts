@@ -119,7 +119,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     exec,
     log,
     objects,
-    token: (pod, audience, seconds) => tokens.token(pod, audience, seconds),
+    token: (pod, audience, seconds) => tokens.patiently(pod, audience, seconds),
   });
   const logs = new LogKeeper({ clock, exec, log, stateDir });
   const pulled = new PulledImages(join(dataDir, 'pulled-images.json'));

@@ -1,8 +1,16 @@
 import { serviceAccounts } from '../api/resources.gen.ts';
-import type { Pod, TokenRequest } from '../api/types.gen.ts';
+import { ApiError } from '../api/status.ts';
+import type { Pod, ServiceAccount, TokenRequest } from '../api/types.gen.ts';
 import type { Client } from '../client/port.ts';
-import type { Clock } from '../lib/clock.ts';
+import { type Clock, sleep } from '../lib/clock.ts';
+import { LIMITS } from '../lib/limits.ts';
+import { errorText } from '../lib/log.ts';
 import type { ServiceAccountToken } from './volumes/volume.ts';
+
+/** The API does not answer; a refusal is another error. */
+export class TokenUnavailable extends Error {
+  override readonly name = 'TokenUnavailable';
+}
 
 /**
  * Service account tokens bound to pods, through the TokenRequest API, kept until 80 % of their life is over (upstream's
@@ -35,8 +43,8 @@ export class TokenManager {
     };
     const account = pod.spec?.serviceAccountName ?? 'default';
     try {
-      const answer = await this.#client.createSubresource<never, TokenRequest>(
-        serviceAccounts as never,
+      const answer = await this.#client.createSubresource<ServiceAccount, TokenRequest>(
+        serviceAccounts,
         { namespace, name: account === '' ? 'default' : account },
         'token',
         body,
@@ -50,9 +58,30 @@ export class TokenManager {
       return fresh;
     } catch (cause) {
       if (known !== undefined && known.expiresAtMs > this.#clock.now()) return known;
-      throw new Error(`failed to fetch token: ${cause instanceof Error ? cause.message : String(cause)}`, {
-        cause,
-      });
+      const message = `failed to fetch token: ${errorText(cause)}`;
+      const refused = cause instanceof ApiError && cause.code < 500 && cause.code !== 429;
+      throw refused ? new Error(message, { cause }) : new TokenUnavailable(message, { cause });
+    }
+  }
+
+  /**
+   * The same, tried for a few seconds while the API does not answer; undefined when it still does not: a board whose
+   * server is away starts its pods even so.
+   */
+  async patiently(
+    pod: Pod,
+    audience: string,
+    expirationSeconds: number,
+  ): Promise<ServiceAccountToken | undefined> {
+    const until = this.#clock.monotonicMs() + LIMITS.agent.offlineAfterMs;
+    for (;;) {
+      try {
+        return await this.token(pod, audience, expirationSeconds);
+      } catch (error) {
+        if (!(error instanceof TokenUnavailable)) throw error;
+        if (this.#clock.monotonicMs() >= until) return undefined;
+        await sleep(this.#clock, LIMITS.agent.tokenRetryMs);
+      }
     }
   }
 

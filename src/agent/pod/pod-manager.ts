@@ -129,11 +129,7 @@ export class PodManager {
     if (known !== undefined) {
       const before = known.pod;
       known.dispatch({ type: 'desired', pod });
-      if (
-        before.metadata.labels !== pod.metadata.labels ||
-        before.metadata.annotations !== pod.metadata.annotations
-      )
-        void this.#deps.volumes.refresh(pod, known.downward());
+      if (downwardChanged(before, pod)) void this.#deps.volumes.refresh(pod, known.downward());
       return;
     }
     const worker = new PodWorker(pod, this.#deps);
@@ -270,6 +266,12 @@ export class PodManager {
       asOfMono,
     });
   }
+}
+
+/** Whether files of the downward API show something else now. */
+function downwardChanged(before: Pod, after: Pod): boolean {
+  const shown = ({ metadata }: Pod): string => JSON.stringify([metadata.labels, metadata.annotations]);
+  return shown(before) !== shown(after);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -18,7 +18,9 @@ export function nextRecord(
   const { phase } = record;
   switch (event.type) {
     case 'started':
-      return phase.is === 'starting' ? started(record, event, at, actions) : record;
+      if (phase.is === 'starting') return started(record, event, at, actions);
+      // It had ended before its start was told: what was started is still worth knowing.
+      return phase.is === 'exited' ? { ...record, image: event.image, imageId: event.imageId } : record;
     case 'startFailed':
       return phase.is === 'starting' ? startFailed(record, event, at) : record;
     case 'postStart':

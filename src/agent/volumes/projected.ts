@@ -1,3 +1,6 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LIMITS } from '../../lib/limits.ts';
 import { writeAtomically } from './atomic-writer.ts';
 import { configMapPayload } from './config-map.ts';
 import { downwardPayload } from './downward-api.ts';
@@ -21,9 +24,17 @@ export const projected: VolumeKind = {
       else if (source.downwardAPI) add(downwardPayload(context, source.downwardAPI.items ?? [], defaultMode));
       else if (source.serviceAccountToken) {
         const { audience = '', expirationSeconds = 3600, path } = source.serviceAccountToken;
-        const { token, expiresAtMs } = await context.token(audience, expirationSeconds);
-        all.set(safePath(path), { data: Buffer.from(token, 'utf8'), ...tokenAccess(context, defaultMode) });
-        const due = renewAt(context.nowMs, expiresAtMs);
+        const given = await context.token(audience, expirationSeconds);
+        const file = safePath(path);
+        const data =
+          given === undefined
+            ? await oldToken(join(context.stateDir, file))
+            : Buffer.from(given.token, 'utf8');
+        all.set(file, { data, ...tokenAccess(context, defaultMode) });
+        const due =
+          given === undefined
+            ? context.nowMs + LIMITS.agent.tokenMissingMs
+            : renewAt(context.nowMs, given.expiresAtMs);
         refreshAtMs = refreshAtMs === undefined ? due : Math.min(refreshAtMs, due);
       } else
         throw new Error(`volume ${context.volume.name} projects a source that this node does not support`);
@@ -37,6 +48,11 @@ export const projected: VolumeKind = {
     };
   },
 };
+
+/** The one that is there from before the agent was restarted; empty after a reboot. */
+function oldToken(file: string): Promise<Buffer> {
+  return readFile(file).catch(() => Buffer.alloc(0));
+}
 
 /** A token is its reader's alone: 0600 with a known user or a group by fsGroup, else as the volume says (KEP-542). */
 function tokenAccess(context: VolumeContext, defaultMode: number): { mode: number; uid?: number } {

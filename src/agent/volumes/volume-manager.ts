@@ -7,7 +7,7 @@ import { type PodDirs, podDirs } from '../pod-dirs.ts';
 import { volumeKind } from './kinds.ts';
 import { applyFsGroup } from './ownership.ts';
 import { removeTree } from './remove-tree.ts';
-import type { MountedVolume, ServiceAccountToken, VolumeObjects } from './volume.ts';
+import type { MountedVolume, TokenSource, VolumeObjects } from './volume.ts';
 
 export interface VolumeManagerOptions {
   readonly dataDir: string;
@@ -16,7 +16,7 @@ export interface VolumeManagerOptions {
   readonly exec: Exec;
   readonly log: Logger;
   readonly objects: VolumeObjects;
-  readonly token: (pod: Pod, audience: string, expirationSeconds: number) => Promise<ServiceAccountToken>;
+  readonly token: (pod: Pod, ...args: Parameters<TokenSource>) => ReturnType<TokenSource>;
 }
 
 interface Mounted {

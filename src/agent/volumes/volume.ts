@@ -22,6 +22,12 @@ export interface ServiceAccountToken {
   readonly expiresAtMs: number;
 }
 
+/** A token for a file, or undefined when the API does not answer and has not for a while. */
+export type TokenSource = (
+  audience: string,
+  expirationSeconds: number,
+) => Promise<ServiceAccountToken | undefined>;
+
 export interface VolumeContext {
   readonly pod: Pod;
   readonly volume: Volume;
@@ -32,7 +38,7 @@ export interface VolumeContext {
   readonly objects: VolumeObjects;
   readonly exec: Exec;
   readonly downward: DownwardContext;
-  readonly token: (audience: string, expirationSeconds: number) => Promise<ServiceAccountToken>;
+  readonly token: TokenSource;
   readonly nowMs: number;
 }
 
