@@ -14,18 +14,22 @@ export interface ServedResources {
 }
 
 export function servedResources({ cluster, informers }: ControllerContext): ServedResources {
-  const definitions = informers.for(resources.customResourceDefinitions);
+  const { group, resource } = resources.customResourceDefinitions;
+  // A server without custom resources must not be asked for them for ever.
+  const isServed = cluster.resources.some((one) => one.group === group && one.resource === resource);
+  const definitions = isServed ? informers.for(resources.customResourceDefinitions) : undefined;
   const custom = (): Resource<KubeObject>[] =>
-    definitions.store.list().flatMap((definition) => customResource(definition) ?? []);
+    definitions?.store.list().flatMap((definition) => customResource(definition) ?? []) ?? [];
   const list = (): Resource<KubeObject>[] => [...cluster.resources, ...custom()];
   return {
     list,
     find(apiVersion, kind) {
-      const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
-      const ofKind = list().filter((one) => one.kind === kind && one.group === group);
+      const wanted = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
+      const ofKind = list().filter((one) => one.kind === kind && one.group === wanted);
       return ofKind.find((one) => apiVersionOf(one) === apiVersion) ?? ofKind[0];
     },
     onChange(visit) {
+      if (!definitions) return () => {};
       const tell = (definition: CustomResourceDefinition, old?: CustomResourceDefinition): void => {
         const now = customResource(definition);
         const was = old && customResource(old);
@@ -41,7 +45,7 @@ export function servedResources({ cluster, informers }: ControllerContext): Serv
         },
       });
     },
-    synced: () => definitions.synced(),
+    synced: () => definitions?.synced() ?? Promise.resolve(),
   };
 }
 
