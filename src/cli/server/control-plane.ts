@@ -69,7 +69,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     });
     stops.push(() => informers.stop());
     stops.push(...startLoops(options, { server, informers, pki }));
-    await informers.start();
     return { server, informers, stop: () => stopAll(stops, log) };
   } catch (error) {
     await stopAll(stops, log);

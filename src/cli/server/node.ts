@@ -99,7 +99,6 @@ export async function startNode(
     cgroupRoot: config.cgroupRoot,
     version: VERSION,
   });
-  await informers.start();
   importImages({ folder: join(config.dataDir, 'agent/images'), runtime, log: log.child('images') }).catch(
     (error: unknown) => log.error('cannot load images', { error }),
   );
