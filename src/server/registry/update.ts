@@ -69,7 +69,7 @@ async function createByUpdate(
   return admitAndStoreNew(served, request, object);
 }
 
-/** `undefined`: somebody else wrote first, and the caller did not insist on a version; try again. */
+/** `undefined`: somebody else wrote first; try again. */
 async function tryUpdate(
   served: ServedResource,
   request: WriteRequest,
@@ -80,7 +80,7 @@ async function tryUpdate(
   const view = change.view ?? MAIN;
   const { definition } = served;
   const submitted = await change.compute(view.read(old));
-  const insists = checkVersion(served, submitted, old);
+  checkVersion(served, submitted, old);
   const object = view.write(submitted, old);
   matchNamespace(object.metadata, definition.resource.namespaced, request.namespace);
   warnOfRepeatedOwners(object, request);
@@ -101,7 +101,7 @@ async function tryUpdate(
     taken.stored = result.ok;
     if (result.ok) return { object, created: false };
     if (!result.current) throw notFound(definition.resource, request.name);
-    if (insists) throw conflict(definition.resource, request.name, MODIFIED);
+    // A caller that named a version finds out when what it sent is held against the newer object.
     return undefined;
   } finally {
     const context = strategyContext(served, request);
@@ -154,8 +154,8 @@ function validateWhole({ definition: { strategy } }: ServedResource, object: Kub
   return [...(strategy?.validate?.(object) ?? []), ...(strategy?.validateUpdate?.(object, old) ?? [])];
 }
 
-/** Refuses a stale or missing resourceVersion and another uid. True when the caller named a version. */
-function checkVersion(served: ServedResource, submitted: KubeObject, old: KubeObject): boolean {
+/** Refuses a stale or missing resourceVersion and another uid. */
+function checkVersion(served: ServedResource, submitted: KubeObject, old: KubeObject): void {
   const { resource, strategy } = served.definition;
   const { resourceVersion, uid, name = '' } = submitted.metadata;
   if (uid && uid !== old.metadata.uid) {
@@ -168,7 +168,6 @@ function checkVersion(served: ServedResource, submitted: KubeObject, old: KubeOb
     throw invalid({ group: resource.group, kind: resource.resource }, name, [error]);
   }
   if (version !== '' && version !== old.metadata.resourceVersion) throw conflict(resource, name, MODIFIED);
-  return version !== '';
 }
 
 function recordManager(
