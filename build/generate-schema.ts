@@ -73,6 +73,31 @@ function compactType(type: string): string {
   });
 }
 
+/** Required, yet pointers upstream: absence stays absence, for validation to complain about. */
+const REQUIRED_POINTERS = new Set([
+  'admissionregistration.v1.MutatingWebhook.sideEffects',
+  'admissionregistration.v1.ValidatingWebhook.sideEffects',
+  'apps.v1.DaemonSetSpec.selector',
+  'apps.v1.DeploymentSpec.selector',
+  'apps.v1.ReplicaSetSpec.selector',
+  'apps.v1.StatefulSetSpec.selector',
+  'core.v1.ReplicationControllerSpec.template',
+  'core.v1.ScaleIOPersistentVolumeSource.secretRef',
+  'core.v1.ScaleIOVolumeSource.secretRef',
+  'networking.v1.HTTPIngressPath.pathType',
+  'networking.v1.IPAddressSpec.parentRef',
+  'resource.v1.CapacityRequestPolicyRange.min',
+]);
+/** Optional by the facts, but plain structs upstream: they are always there. */
+const ALWAYS_THERE = new Set(['metadata', 'spec', 'template', 'jobTemplate']);
+
+/** Whether an absent field holds its zero value, as in a Go struct. */
+function isFilled(owner: string, name: string, field: Field): boolean {
+  if (REQUIRED_POINTERS.has(`${owner.split('.').slice(-3).join('.')}.${name}`)) return false;
+  const isStruct = field.type.startsWith('#') && ALWAYS_THERE.has(name) && !field.type.endsWith('ListMeta');
+  return isStruct || (facts.definitions[owner]?.required?.includes(name) ?? false);
+}
+
 function omitsZero(owner: string, name: string, field: Field): boolean {
   const definition = facts.definitions[owner];
   // Of other packages it is not known which fields are pointers.
@@ -93,6 +118,7 @@ function compactField(owner: string, name: string, field: Field): unknown[] {
     ...(field.default === undefined ? {} : { d: field.default }),
     ...(ZERO_DEFAULTS.has(path) ? { dz: 1 } : {}),
     ...(omitsZero(owner, name, field) ? { oz: 1 } : {}),
+    ...(isFilled(owner, name, field) ? { fz: 1 } : {}),
   };
   const row: unknown[] = [compactType(field.type), field.pb ?? 0];
   if (Object.keys(attributes).length > 0) row.push(attributes);

@@ -6,7 +6,8 @@
 import { LIMITS } from '../../lib/limits.ts';
 import { type JsonObject, setOwn } from '../json-value.ts';
 import { canonicalQuantity, QuantityError } from '../quantity.ts';
-import type { ScalarKind, SchemaNode } from '../schema/node.ts';
+import type { SchemaNode } from '../schema/node.ts';
+import { isZero, zeroOf } from '../schema/zero.ts';
 import { canonicalMicroTime, canonicalTime } from './time-text.ts';
 
 /** A value of the wrong type; the message is that of Go's decoder. */
@@ -230,31 +231,6 @@ function without(object: JsonObject): JsonObject {
   const kept: JsonObject = {};
   for (const key of Object.keys(object)) if (object[key] !== GONE) setOwn(kept, key, object[key]);
   return kept;
-}
-
-export function isZero(value: unknown): boolean {
-  if (value === false || value === 0 || value === '') return true;
-  if (Array.isArray(value)) return value.length === 0;
-  return isPlainObject(value) && Object.keys(value).length === 0;
-}
-
-const ZEROS: Readonly<Partial<Record<ScalarKind, unknown>>> = {
-  string: '',
-  boolean: false,
-  int32: 0,
-  int64: 0,
-  double: 0,
-  bytes: '',
-  quantity: '0',
-  intOrString: 0,
-};
-
-/** What `null` in a list or map stands for. */
-function zeroOf(node: SchemaNode): unknown {
-  if (node.isNullable === true) return null;
-  if (node.shape === 'object' || node.shape === 'map') return {};
-  if (node.shape === 'list') return [];
-  return ZEROS[node.scalar ?? 'json'] ?? null;
 }
 
 function quantity(value: unknown): string {

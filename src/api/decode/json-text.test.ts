@@ -78,6 +78,8 @@ describe('parseJson', () => {
     const character = fc.constantFrom(...'{}[]:,"\\ 0123456789.eE+-truefalsn\n');
     fc.assert(
       fc.property(fc.string({ unit: character, maxLength: 12 }), (text) => {
+        // Numbers beyond a double are valid for JSON.parse, but not for us.
+        fc.pre(!/e[+-]?\d{3}/i.test(text));
         expect(succeeds(() => parse(text))).toBe(succeeds(() => JSON.parse(text)));
       }),
       { numRuns: 3000 },
@@ -97,8 +99,7 @@ function succeeds(action: () => unknown): boolean {
   try {
     action();
     return true;
-  } catch (error) {
-    // Numbers beyond a double are valid for JSON.parse, but not for us.
-    return error instanceof Error && error.message.endsWith('of type float64');
+  } catch {
+    return false;
   }
 }

@@ -17,6 +17,8 @@ interface Attributes {
   readonly dz?: 1;
   /** a zero value is the same as absence */
   readonly oz?: 1;
+  /** absence is the same as a zero value */
+  readonly fz?: 1;
 }
 type FieldRow = readonly [type: string, protobufNumber: number, attributes?: Attributes];
 interface Line {
@@ -121,6 +123,7 @@ function nodeOf(type: string, protobufNumber: number, attributes: Attributes): S
     default: attributes.d,
     isDefaultImplied: attributes.dz === 1,
     omitsZero: attributes.oz === 1,
+    isFilled: attributes.fz === 1,
     protobufNumber: protobufNumber === 0 ? undefined : protobufNumber,
   };
   // The values of an enum and the like belong to the innermost type, the merge rules to the list.
@@ -144,6 +147,7 @@ type Common = Pick<
   | 'default'
   | 'isDefaultImplied'
   | 'omitsZero'
+  | 'isFilled'
   | 'protobufNumber'
 >;
 const noField = (): undefined => undefined;

@@ -17,11 +17,14 @@ describe('applyDefaults', () => {
       spec: {
         containers: [{ name: 'a', ports: [{ containerPort: 1 }, { containerPort: 2, protocol: 'UDP' }] }],
         imagePullSecrets: [{}],
-        volumes: [{ name: 'v', iscsi: { lun: 0 } }],
+        volumes: [
+          { name: 'v', nfs: { server: 's', path: '/' }, iscsi: { lun: 0, targetPortal: 't', iqn: 'i' } },
+        ],
       },
     };
     applyDefaults(object, pod);
     expect(object).toEqual({
+      metadata: {},
       spec: {
         containers: [
           {
@@ -33,9 +36,29 @@ describe('applyDefaults', () => {
           },
         ],
         imagePullSecrets: [{}],
-        volumes: [{ name: 'v', iscsi: { lun: 0, iscsiInterface: 'default' } }],
+        volumes: [
+          {
+            name: 'v',
+            nfs: { server: 's', path: '/' },
+            iscsi: { lun: 0, targetPortal: 't', iqn: 'i', iscsiInterface: 'default' },
+          },
+        ],
       },
     });
+  });
+
+  it('fills what a Go struct always has, and leaves pointers absent', () => {
+    const deployment = {};
+    applyDefaults(deployment, schemaOf('apps', 'Deployment'));
+    expect(deployment).toEqual({
+      metadata: {},
+      spec: { template: { metadata: {}, spec: { containers: [] } } },
+    });
+    const container = { spec: { containers: [{ env: [{}], livenessProbe: { httpGet: {} } }] } };
+    applyDefaults(container, pod);
+    expect(container.spec.containers).toEqual([
+      { name: '', env: [{ name: '' }], livenessProbe: { httpGet: { port: 0 } } },
+    ]);
   });
 
   it('settles after one pass', () => {

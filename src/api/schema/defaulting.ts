@@ -1,16 +1,20 @@
 import { copyJson, isObject, type JsonObject } from '../json-value.ts';
 import type { SchemaNode } from './node.ts';
+import { zeroOf } from './zero.ts';
 
-/** Fields with a default, per set of fields; computed once, since few types have any. */
+/** Fields with a default or a zero value to fill in, per set of fields; computed once. */
 const known = new WeakMap<SchemaNode, readonly (readonly [name: string, value: unknown])[]>();
 
 function defaultsOf(schema: SchemaNode): readonly (readonly [string, unknown])[] {
   let defaults = known.get(schema);
   if (defaults === undefined) {
-    defaults = schema.fieldNames.flatMap((name) => {
+    defaults = schema.fieldNames.flatMap((name): (readonly [string, unknown])[] => {
       const field = schema.field(name);
-      const has = field?.default !== undefined && field.isDefaultImplied !== true;
-      return has ? [[name, field.default] as const] : [];
+      if (field?.default !== undefined && field.isDefaultImplied !== true) {
+        return [[name, field.default]];
+      }
+      const zero = field?.isFilled === true ? zeroOf(field) : null;
+      return zero === null ? [] : [[name, zero]];
     });
     known.set(schema, defaults);
   }
@@ -18,8 +22,10 @@ function defaultsOf(schema: SchemaNode): readonly (readonly [string, unknown])[]
 }
 
 /**
- * Fills absent fields with the schema's defaults, in place, throughout the object. Only where their parent is
- * present, as upstream. `null` counts as absent unless the field is nullable.
+ * Fills absent fields with the schema's defaults, in place, throughout the object, and fields that a Go struct always
+ * has with their zero value, so that what reads the object finds what its type promises (an absent
+ * `spec.containers` is an empty list, for validation to refuse). Only where their parent is present, as upstream.
+ * `null` counts as absent unless the field is nullable.
  */
 export function applyDefaults(value: unknown, schema: SchemaNode): void {
   if (Array.isArray(value)) {

@@ -36,6 +36,8 @@ export interface SchemaNode extends TypeNode {
   readonly isDefaultImplied?: boolean | undefined;
   /** `false`, `0`, `""`, `[]` and `{}` mean the same as absence, so they are never stored. */
   readonly omitsZero?: boolean | undefined;
+  /** Absent, it gets its zero value (`""`, `0`, `false`, `[]`, `{}`), as a field of a Go struct has one. */
+  readonly isFilled?: boolean | undefined;
   /** Number of the field in protobuf; undefined where the field is inlined from another message or has none. */
   readonly protobufNumber?: number | undefined;
   /** The type as upstream's decoder names it in errors, such as `v1.PodSpec`, `[]string`, `int32`. */
