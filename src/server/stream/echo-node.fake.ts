@@ -11,7 +11,8 @@ export function echoNode(seen: { sizes: string[]; requests: ExecRequest[] }): No
     return process(request, seen.sizes);
   };
   return {
-    logs: async ({ container, tailLines }) => Readable.from([Buffer.from(`log of ${container} ${tailLines ?? ''}\n`)]),
+    logs: async ({ container, tailLines }) =>
+      Readable.from([Buffer.from(`log of ${container} ${tailLines ?? ''}\n`)]),
     exec: run,
     attach: run,
     async portForward() {

@@ -69,17 +69,27 @@ export class SpdyHeaderCodec {
 
 function through(zip: Inflate | Deflate, bytes: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    zip.once('error', reject);
-    zip.write(bytes, () => {
-      zip.off('error', reject);
-      const parts: Buffer[] = [];
-      let sizeBytes = 0;
+    const parts: Buffer[] = [];
+    let sizeBytes = 0;
+    const finish = (settle: () => void): void => {
+      zip.off('error', fail);
+      zip.off('readable', take);
+      settle();
+    };
+    const fail = (error: Error): void => finish(() => reject(error));
+    // Read while it is written: a block that unpacks to more than the stream buffers would wait for ever.
+    const take = (): void => {
       for (let part = zip.read() as Buffer | null; part !== null; part = zip.read() as Buffer | null) {
         parts.push(part);
         sizeBytes += part.length;
       }
-      if (sizeBytes > LIMITS.http.headerBytes) reject(new Error('SPDY header block is too large'));
-      else resolve(Buffer.concat(parts));
+      if (sizeBytes > LIMITS.http.headerBytes) fail(new Error('SPDY header block is too large'));
+    };
+    zip.on('error', fail);
+    zip.on('readable', take);
+    zip.write(bytes, () => {
+      take();
+      finish(() => resolve(Buffer.concat(parts)));
     });
   });
 }

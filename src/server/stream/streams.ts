@@ -46,6 +46,6 @@ async function sendLog(
   // A follower wants to know that it is connected before there is anything to read.
   response.flushHeaders();
   await pipeline(log, response).catch((error: unknown) => {
-    if (!exchange.signal.aborted) throw error;
+    if (!exchange.disconnect.happened) throw error;
   });
 }
