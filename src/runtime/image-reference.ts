@@ -18,7 +18,8 @@ export function normalizeReference(reference: string): string {
   return full === repository ? `${full}:latest` : full;
 }
 
-const REFERENCE = /^[\w.:-]+(?:\/[\w.-]+)*(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][\w+.-]*:[0-9a-fA-F]{32,})?$/;
+const REFERENCE =
+  /^(?:[\w.-]+(?::\d+)?\/)?\w[\w.-]*(?:\/\w[\w.-]*)*(?::\w[\w.-]{0,127})?(?:@[A-Za-z][\w+.-]*:[0-9a-fA-F]{32,})?$/;
 
 /** Domain and path without tag and digest. */
 export function repositoryOf(full: string): string {

@@ -72,7 +72,7 @@ export function containerConfig(
 
 /** What every runtime must do, the same for all implementations. */
 export function describeRuntime(name: string, start: () => Promise<RuntimeHarness>): void {
-  describe(`runtime contract: ${name}`, () => {
+  describe(`runtime contract: ${name}`, { timeout: 30_000 }, () => {
     let harness: RuntimeHarness;
     let runtime: Runtime;
     let image = '';
@@ -86,7 +86,7 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeHarnes
     afterEach(async () => {
       for (const uid of pods) await runtime.removeSandbox(uid);
       pods.clear();
-    });
+    }, 30_000);
     afterAll(() => harness.close(), 60_000);
 
     const pod = async (extra: Partial<SandboxConfig> = {}): Promise<string> => {

@@ -12,7 +12,7 @@ import { silentLogger as log } from '../../lib/log.ts';
 import { type ServiceProxy, startServiceProxy } from './proxy.ts';
 
 /** Real packets through the real kernel: a node with two pods, each a network namespace. */
-describe('service proxy', () => {
+describe('service proxy', { timeout: 30_000 }, () => {
   const exec = createExec();
   const client = new FakeClient(clock);
   const children: (() => void)[] = [];

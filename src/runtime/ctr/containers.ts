@@ -17,6 +17,7 @@ import type { LocalImage } from './images.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { unmountAll } from './mounts.ts';
 import { Records } from './records.ts';
+import { ensureRuncWrapper } from './runc-wrapper.ts';
 import type { SandboxPaths, SandboxRecord } from './sandbox.ts';
 import { parseDeletedExitCode, parseTaskList, type Task } from './task-list.ts';
 
@@ -65,11 +66,14 @@ export class Containers {
   readonly #records: Records<ContainerRecord>;
   readonly #lock = new KeyedLock();
   /** Attached clients that want to know how it ends. */
+  readonly #wrapperPath: string;
+  #wrapper: Promise<void> | undefined;
   readonly #waiting = new Map<string, Set<(exitCode: number) => void>>();
 
   constructor(options: ContainersOptions) {
     this.#options = options;
     this.#records = new Records(join(options.dataDir, 'containers'));
+    this.#wrapperPath = join(options.dataDir, 'bin', 'runc');
   }
 
   record(id: string): ContainerRecord | undefined {
@@ -260,12 +264,31 @@ export class Containers {
     const labelArgs = Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]);
     const logPath = this.logPath(id);
     if (!tty && !stdin) {
-      await ctr.run(['run', '--detach', ...files, '--log-uri', `file://${logPath}`, ...labelArgs, id]);
+      await this.#ensureWrapper();
+      await ctr.run([
+        'run',
+        '--detach',
+        '--runc-binary',
+        this.#wrapperPath,
+        ...files,
+        '--log-uri',
+        `file://${logPath}`,
+        ...labelArgs,
+        id,
+      ]);
       return;
     }
     const argv = ctr.argv(['run', ...files, ...(tty ? ['--tty'] : []), ...labelArgs, id]);
     const stdinOnce = stdin && (config.stdinOnce ?? false);
     await startAttached({ exec, argv, dir: this.#dir(id), logPath, pidPath, tty, stdinOnce });
+  }
+
+  #ensureWrapper(): Promise<void> {
+    this.#wrapper ??= ensureRuncWrapper(this.#wrapperPath).catch((error) => {
+      this.#wrapper = undefined;
+      throw error;
+    });
+    return this.#wrapper;
   }
 
   /** See `Runtime.attach`. */

@@ -13,7 +13,7 @@ import type { ContainerConfig, ContainerSecurity, Runtime, RuntimeEvent, Sandbox
 import { mountsBelow } from './mounts.ts';
 
 /** What only real containers can show; what every runtime must do is in `test/contract/runtime.ts`. */
-describe('ctr runtime', () => {
+describe('ctr runtime', { timeout: 30_000 }, () => {
   let containerd: TestContainerd;
   let runtime: Runtime;
   let image = '';
@@ -27,7 +27,7 @@ describe('ctr runtime', () => {
   afterEach(async () => {
     for (const uid of pods) await runtime.removeSandbox(uid);
     pods.clear();
-  });
+  }, 30_000);
   afterAll(() => containerd.close(), 60_000);
 
   const pod = async (extra: Partial<SandboxConfig> = {}): Promise<string> => {
@@ -298,7 +298,7 @@ describe('ctr runtime', () => {
     expect(await find(id)).toMatchObject({ state: 'running', pid });
     expect(await ended(short.id)).toMatchObject({ exitCode: 8 });
     stop.abort();
-  }, 20_000);
+  });
 
   it('leaves no mount, no cgroup and no process behind', async () => {
     const uid = await pod();

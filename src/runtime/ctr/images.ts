@@ -81,8 +81,9 @@ export class Images {
     const { ctr, snapshotter } = this.#options;
     const snapshots = (...args: string[]) => ctr.run(['snapshots', '--snapshotter', snapshotter, ...args]);
     const key = viewKey(chainId);
+    // `prepare`, not `view`: only it marks the snapshot as in use in the same step.
     const view = (): Promise<{ stdout: string }> =>
-      snapshots('view', '--target', '/', key, chainId).catch((error) => {
+      snapshots('prepare', '--target', '/', key, chainId).catch((error) => {
         if (isAlreadyExists(error)) return snapshots('mounts', '/', key);
         throw error;
       });
@@ -97,7 +98,6 @@ export class Images {
     const dirs = lowerDirs(mounts.stdout);
     if (!dirs)
       throw new Error(`snapshotter ${snapshotter} gives no directories to build a root filesystem from`);
-    await snapshots('label', key, `containerd.io/gc.root=${new Date(0).toISOString()}`);
     await this.#views.save(key, { chainId, lowerDirs: dirs });
     return dirs;
   }
