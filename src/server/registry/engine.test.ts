@@ -1,0 +1,258 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import * as resources from '../../api/resources.gen.ts';
+import { isNotFound } from '../../api/status.ts';
+import type { ConfigMap, Pod } from '../../api/types.gen.ts';
+import type { Client } from '../../client/port.ts';
+import type { Datastore } from '../../datastore/port.ts';
+import { FakeClock } from '../../lib/fake-clock.ts';
+import type { AdmissionAttributes, AdmissionPlugin } from '../admission/port.ts';
+import type { ApiServer } from '../api-server.ts';
+import { startTestServer } from '../test-server.fake.ts';
+
+let clock: FakeClock;
+let server: ApiServer;
+let datastore: Datastore;
+let client: Client;
+let plugin: AdmissionPlugin;
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  plugin = { name: 'Test' };
+  const admission: AdmissionPlugin = {
+    name: 'Test',
+    handles: ({ resource }) => resource.kind === 'ConfigMap',
+    mutate: (attributes) => plugin.mutate?.(attributes),
+    validate: (attributes) => plugin.validate?.(attributes),
+  };
+  ({ server, datastore } = await startTestServer({ clock, admission: [admission] }));
+  client = server.client({ name: 'tester', groups: ['system:masters'] });
+});
+afterEach(() => server.close());
+
+const maps = resources.configMaps;
+const ref = (name: string) => ({ name, namespace: 'default' });
+const map = (name: string, extra: object = {}): ConfigMap => ({ metadata: ref(name), ...extra });
+const pod = (name: string, extra: object = {}): Pod => ({
+  metadata: ref(name),
+  spec: { containers: [{ name: 'c', image: 'busybox' }], nodeName: 'board', ...extra },
+});
+
+describe('metadata', () => {
+  it('gives identity and drops what only the server may say', async () => {
+    const created = await client.create(maps, {
+      metadata: { ...ref('a'), uid: 'mine', resourceVersion: '7', creationTimestamp: '2000-01-01T00:00:00Z' },
+    });
+    expect(created.metadata.uid).toMatch(/^[0-9a-f-]{36}$/);
+    expect(created.metadata.creationTimestamp).toBe('2026-01-01T00:00:00Z');
+  });
+  it('is refused in upstream words, all of it at once', async () => {
+    const metadata = {
+      ...ref('a'),
+      labels: { 'bad key': 'x' },
+      finalizers: ['orphan', 'foregroundDeletion'],
+      ownerReferences: [{ apiVersion: 'v1', kind: 'Event', name: 'e', uid: '' }],
+    };
+    const error = await client.create(maps, { metadata }).catch((cause: unknown) => cause);
+    expect(error).toMatchObject({ status: { code: 422, reason: 'Invalid' } });
+    const fields = (error as { status: { details: { causes: { field: string }[] } } }).status.details.causes;
+    expect(fields.map(({ field }) => field)).toEqual([
+      'metadata.labels',
+      'metadata.ownerReferences[0].uid',
+      'metadata.ownerReferences[0]',
+      'metadata.finalizers',
+    ]);
+  });
+  it('keeps identity through updates that leave it out or try to change it', async () => {
+    const created = await client.create(maps, map('a'));
+    const updated = await client.update(maps, map('a', { data: { x: '1' } }));
+    expect(updated.metadata.uid).toBe(created.metadata.uid);
+    expect(updated.metadata.creationTimestamp).toBe(created.metadata.creationTimestamp);
+    await expect(client.update(maps, { metadata: { ...ref('a'), uid: 'other' } })).rejects.toMatchObject({
+      status: { reason: 'Conflict' },
+    });
+  });
+  it('counts generations of what is desired, not of metadata or status', async () => {
+    const { metadata } = await client.create(resources.deployments, deployment(1));
+    expect(metadata.generation).toBe(1);
+    const labelled = await client.patch(resources.deployments, ref('web'), {
+      type: 'merge',
+      body: { metadata: { labels: { a: 'b' } } },
+    });
+    expect(labelled.metadata.generation).toBe(1);
+    const scaled = await client.update(resources.deployments, deployment(2));
+    expect(scaled.metadata.generation).toBe(2);
+  });
+  it('lets no finalizer come once an object is being deleted', async () => {
+    await client.create(maps, { metadata: { ...ref('a'), finalizers: ['example.com/one'] } });
+    await client.delete(maps, ref('a'));
+    const body = { metadata: { finalizers: ['example.com/one', 'example.com/two'] } };
+    await expect(client.patch(maps, ref('a'), { type: 'merge', body })).rejects.toThrow(
+      'no new finalizers can be added if the object is being deleted, found new finalizers []string{"example.com/two"}',
+    );
+  });
+});
+
+const deployment = (replicas: number) => ({
+  metadata: ref('web'),
+  spec: {
+    replicas,
+    selector: { matchLabels: { app: 'web' } },
+    template: {
+      metadata: { labels: { app: 'web' } },
+      spec: { containers: [{ name: 'c', image: 'busybox' }] },
+    },
+  },
+});
+
+describe('admission', () => {
+  it('changes what is stored, sees old and new, and may refuse', async () => {
+    const seen: Pick<AdmissionAttributes, 'operation' | 'name' | 'dryRun'>[] = [];
+    plugin = {
+      name: 'Test',
+      mutate: ({ operation, object, name, dryRun }) => {
+        seen.push({ operation, name, dryRun });
+        if (object) (object as ConfigMap).data = { ...(object as ConfigMap).data, added: 'yes' };
+      },
+      validate({ operation }) {
+        if (operation === 'DELETE') throw new Error('not this one');
+      },
+    };
+    expect((await client.create(maps, map('a'))).data).toEqual({ added: 'yes' });
+    await client.update(maps, map('a', { data: { x: '1' } }), { dryRun: true });
+    await expect(client.delete(maps, ref('a'))).rejects.toThrow('not this one');
+    expect(seen).toEqual([
+      { operation: 'CREATE', name: 'a', dryRun: false },
+      { operation: 'UPDATE', name: 'a', dryRun: true },
+      { operation: 'DELETE', name: 'a', dryRun: false },
+    ]);
+    expect((await client.get(maps, ref('a'))).data).toEqual({ added: 'yes' });
+  });
+});
+
+describe('races', () => {
+  it('a patch tries again on what another writer left', async () => {
+    await client.create(maps, map('a', { data: {} }));
+    const keys = Array.from({ length: 20 }, (_, index) => `k${index}`);
+    await Promise.all(
+      keys.map((key) => client.patch(maps, ref('a'), { type: 'merge', body: { data: { [key]: '1' } } })),
+    );
+    expect(Object.keys((await client.get(maps, ref('a'))).data ?? {}).sort()).toEqual(keys.sort());
+  });
+  it('of two updates of one version one loses', async () => {
+    const created = await client.create(maps, map('a'));
+    const results = await Promise.allSettled(
+      ['1', '2'].map((n) => client.update(maps, { ...created, data: { n } })),
+    );
+    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  });
+});
+
+describe('graceful deletion', () => {
+  const soon = (name: string) => client.get(resources.pods, ref(name)).then((found) => found.metadata);
+
+  it('marks a pod on a node and waits for the node', async () => {
+    await client.create(resources.pods, pod('p'));
+    await client.delete(resources.pods, ref('p'), { gracePeriodSeconds: 20 });
+    expect(await soon('p')).toMatchObject({
+      deletionTimestamp: '2026-01-01T00:00:20Z',
+      deletionGracePeriodSeconds: 20,
+    });
+    await client.delete(resources.pods, ref('p'), { gracePeriodSeconds: 30 });
+    expect((await soon('p')).deletionGracePeriodSeconds).toBe(20);
+    await client.delete(resources.pods, ref('p'), { gracePeriodSeconds: 5 });
+    expect(await soon('p')).toMatchObject({
+      deletionTimestamp: '2026-01-01T00:00:05Z',
+      deletionGracePeriodSeconds: 5,
+    });
+    await client.delete(resources.pods, ref('p'), { gracePeriodSeconds: 0 });
+    await expect(soon('p')).rejects.toSatisfy(isNotFound);
+  });
+  it('shortens to the least when the time has passed already', async () => {
+    await client.create(resources.pods, pod('p'));
+    await client.delete(resources.pods, ref('p'), { gracePeriodSeconds: 30 });
+    await clock.advance(20_000);
+    await client.delete(resources.pods, ref('p'), { gracePeriodSeconds: 10 });
+    expect(await soon('p')).toMatchObject({
+      deletionTimestamp: '2026-01-01T00:00:20Z',
+      deletionGracePeriodSeconds: 1,
+    });
+  });
+});
+
+describe('lists', () => {
+  it('go on at the revision they began with, whatever happens in between', async () => {
+    for (const name of ['a', 'b', 'c']) await client.create(maps, map(name));
+    const first = await client.list(maps, { namespace: 'default', limit: 2 });
+    expect(first.metadata.remainingItemCount).toBe(1);
+    await client.delete(maps, ref('c'));
+    await client.create(maps, map('d'));
+    const options = { namespace: 'default', limit: 2, continue: first.metadata.continue ?? '' };
+    const second = await client.list(maps, options);
+    expect(second.items.map(({ metadata }) => metadata.name)).toEqual(['c']);
+    expect(second.metadata).toEqual({ resourceVersion: first.metadata.resourceVersion });
+  });
+  it('whose revision is gone offer to go on with what is there now', async () => {
+    for (const name of ['a', 'b', 'c']) await client.create(maps, map(name));
+    const first = await client.list(maps, { namespace: 'default', limit: 2 });
+    await client.create(maps, map('d'));
+    await datastore.compact(datastore.revision);
+    const options = { namespace: 'default', continue: first.metadata.continue ?? '' };
+    const error = await client.list(maps, options).catch((cause: unknown) => cause);
+    expect(error).toMatchObject({ status: { code: 410, reason: 'Expired' } });
+    const { continue: from = '' } = (error as { status: { metadata: { continue?: string } } }).status
+      .metadata;
+    const rest = await client.list(maps, { namespace: 'default', continue: from });
+    expect(rest.items.map(({ metadata }) => metadata.name)).toEqual(['c', 'd']);
+  });
+  it('never leave their namespace by a token of another', async () => {
+    await client.create(resources.namespaces, { metadata: { name: 'zzz' } });
+    await client.create(maps, { metadata: { name: 'hidden', namespace: 'zzz' } });
+    for (const name of ['a', 'b']) await client.create(maps, map(name));
+    const { metadata } = await client.list(maps, { namespace: 'default', limit: 1 });
+    await client.create(maps, map('c'));
+    const other = await client.list(maps, { namespace: 'kube-public', continue: metadata.continue ?? '' });
+    expect(other.items).toEqual([]);
+  });
+});
+
+describe('scale', () => {
+  it('shows and sets replicas, and refuses less than none', async () => {
+    await client.create(resources.deployments, deployment(1));
+    const body = { spec: { replicas: 3 } };
+    const scaled = await client.patch(
+      resources.deployments,
+      ref('web'),
+      { type: 'merge', body },
+      { subresource: 'scale' },
+    );
+    expect(scaled).toMatchObject({ kind: 'Scale', apiVersion: 'autoscaling/v1', spec: { replicas: 3 } });
+    expect((await client.get(resources.deployments, ref('web'))).spec?.replicas).toBe(3);
+    const negative = { spec: { replicas: -1 } };
+    await expect(
+      client.patch(
+        resources.deployments,
+        ref('web'),
+        { type: 'merge', body: negative },
+        { subresource: 'scale' },
+      ),
+    ).rejects.toThrow('Scale.autoscaling "web" is invalid: spec.replicas: Invalid value: -1');
+  });
+});
+
+describe('apply', () => {
+  const apply = (data: object, fieldManager: string, force = false) =>
+    client.patch(
+      maps,
+      ref('a'),
+      { type: 'apply', body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: ref('a'), data }, force },
+      { fieldManager },
+    );
+  it('creates, owns, refuses what another owns, and takes over by force', async () => {
+    expect((await apply({ x: '1' }, 'first')).data).toEqual({ x: '1' });
+    await expect(apply({ x: '2' }, 'second')).rejects.toMatchObject({
+      status: { code: 409, reason: 'Conflict' },
+    });
+    expect((await apply({ x: '2' }, 'second', true)).data).toEqual({ x: '2' });
+    expect((await apply({}, 'second')).data ?? {}).toEqual({});
+  });
+});
