@@ -6,6 +6,7 @@ import { createInformerFactory } from '../../client/informer-factory.ts';
 import type { NodeConnector } from '../../client/node-port.ts';
 import { startControllers } from '../../controllers/table.ts';
 import { StorageError } from '../../datastore/port.ts';
+import { startMaintenance } from '../../datastore/maintenance.ts';
 import { openSqliteDatastore, type SqliteDatastore } from '../../datastore/sqlite/datastore.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { errorText, type Logger } from '../../lib/log.ts';
@@ -41,6 +42,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const { config, clock, log } = options;
   const [datastore, pki] = await Promise.all([openDatastore(options), ensurePki(options)]);
   const stops: (() => Promise<void>)[] = [() => datastore.close()];
+  stops.push(startMaintenance({ datastore, clock, log: log.child('datastore') }));
   try {
     const security = {
       serviceAccountKeyPem: pki.serviceAccountKeyPem,
@@ -96,6 +98,8 @@ async function openDatastore({ config, clock, log }: ControlPlaneOptions): Promi
       path,
       clock,
       log: log.child('datastore'),
+      // Without its store the server is of no use; the service manager starts it anew.
+      onFailure: () => process.kill(process.pid, 'SIGTERM'),
       ...nativeParts(config.dataDir),
     });
   } catch (cause) {
