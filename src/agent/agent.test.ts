@@ -1,3 +1,7 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeBoard } from '../../test/fixtures/fake-board.ts';
 import { configMaps, leases, nodes, pods } from '../api/resources.gen.ts';
@@ -276,7 +280,7 @@ describe('pod', () => {
       reason: 'ContainersNotReady',
       message: 'containers with unready status: [main]',
     });
-    await board.pass(4000);
+    await board.pass(8000);
     expect((await board.condition('slow', 'Ready'))?.status).toBe('True');
   });
 
@@ -376,6 +380,7 @@ describe('restarts', () => {
   });
 
   it('remove what the API no longer has', async () => {
+    await mkdir(join(board.dir, 'data/pods/long-gone'), { recursive: true });
     await board.boot();
     await board.create('orphan');
     await board.pass(300);
@@ -385,5 +390,69 @@ describe('restarts', () => {
     await board.pass(500);
     expect(await board.runtime.listContainers()).toEqual([]);
     expect(await board.runtime.listSandboxes()).toEqual([]);
+    expect(await readdir(join(board.dir, 'data/pods'))).toEqual([]);
+  });
+
+  it('do not give a pod more time than its deadline', async () => {
+    await board.boot();
+    await board.create('late', { activeDeadlineSeconds: 30, terminationGracePeriodSeconds: 1 });
+    await board.pass(25_000);
+    await board.halt();
+    await board.boot();
+    await board.pass(8000);
+    expect((await board.read('late')).status).toMatchObject({ phase: 'Failed', reason: 'DeadlineExceeded' });
+  });
+});
+
+describe('node API', () => {
+  const ref = async (name: string) => {
+    const { uid = '' } = (await board.read(name)).metadata;
+    return { name, namespace: 'default', uid };
+  };
+  const logs = async (name: string, extra: object = {}) =>
+    text(
+      (await board.agent?.api.logs({ pod: await ref(name), container: 'main', ...extra })) ??
+        Readable.from([]),
+    );
+
+  it('gives the log of this run and of the one before', async () => {
+    await board.boot();
+    const command = ['sh', '-c', 'echo hello; sleep 5; exit 1'];
+    await board.create('talk', { containers: [{ name: 'main', image: 'busybox', command }] });
+    await board.pass(1000);
+    expect(await logs('talk')).toBe('hello\n');
+    await expect(logs('talk', { previous: true })).rejects.toMatchObject({
+      message: 'previous terminated container "main" in pod "talk" not found',
+    });
+    await board.pass(6000);
+    expect((await statusOf('talk'))?.restartCount).toBe(1);
+    expect(await logs('talk', { previous: true })).toBe('hello\n');
+    await expect(logs('talk', { container: 'none' })).rejects.toMatchObject({
+      code: 400,
+      message: 'container none is not valid for pod talk',
+    });
+  });
+
+  it('says why there is no log yet, runs commands, and sums up', async () => {
+    await board.boot();
+    await board.create('wait', { containers: [{ name: 'main', image: 'absent:1' }] });
+    await board.create('run');
+    await board.pass(4000);
+    await expect(logs('wait')).rejects.toThrow(
+      'container "main" in pod "wait" is waiting to start: Back-off pulling image "absent:1"',
+    );
+    const request = { container: 'main', tty: false, stdin: false, stdout: true, stderr: true };
+    const command = ['sh', '-c', 'echo hi'];
+    const session = await board.agent?.api.exec({ pod: await ref('run'), command, ...request });
+    expect(await text(session?.stdout ?? Readable.from([]))).toBe('hi\n');
+    await expect(board.agent?.api.exec({ pod: await ref('wait'), command, ...request })).rejects.toThrow(
+      'container not found ("main")',
+    );
+    expect(await board.agent?.api.statsSummary()).toMatchObject({
+      node: { nodeName: 'board' },
+      pods: expect.arrayContaining([
+        expect.objectContaining({ podRef: await ref('run'), containers: [expect.anything()] }),
+      ]),
+    });
   });
 });

@@ -111,7 +111,9 @@ export class LogKeeper {
     try {
       kept.watcher = watch(kept.path, { persistent: false }, () => {
         this.#rest(kept);
-        void this.#sample(id, kept).then(() => kept.running && this.#again(id, kept));
+        void this.#sample(id, kept)
+          .catch(() => false)
+          .then(() => kept.running && this.#again(id, kept));
       });
       kept.watcher.on('error', () => this.#rest(kept));
     } catch (error) {

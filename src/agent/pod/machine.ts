@@ -39,8 +39,16 @@ export function initialState(pod: Pod, at: Instant): PodState {
     containers: recordsOf(pod, []),
     initialized: false,
     removed: false,
-    startedAt: at,
+    startedAt: startOf(pod, at),
   };
+}
+
+/** A pod that was started before this agent was keeps its start, so that its deadline does not begin anew. */
+function startOf(pod: Pod, at: Instant): Instant {
+  const startedMs = Date.parse(pod.status?.startTime ?? '');
+  // A clock that is behind says nothing about how long ago that was.
+  if (!(startedMs <= at.wallMs)) return at;
+  return { wallMs: startedMs, monoMs: at.monoMs - (at.wallMs - startedMs) };
 }
 
 /** A pod that has ended already only has to be cleaned up. */

@@ -106,7 +106,11 @@ export class PodManager {
   async #removeOrphans(known: ReadonlySet<string>): Promise<void> {
     const { runtime, volumes, log, teardowns } = this.#deps;
     const { sandboxes, containers } = await this.#list();
-    const uids = new Set([...sandboxes.map(({ uid }) => uid), ...containers.map(({ podUid }) => podUid)]);
+    const uids = new Set([
+      ...sandboxes.map(({ uid }) => uid),
+      ...containers.map(({ podUid }) => podUid),
+      ...(await volumes.known()),
+    ]);
     for (const uid of uids) {
       if (known.has(uid) || this.#workers.has(uid)) continue;
       log.info('removing a pod that the API no longer has', { uid });

@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Pod } from '../../api/types.gen.ts';
 import type { Clock, Timer } from '../../lib/clock.ts';
 import type { Exec } from '../../lib/exec.ts';
@@ -73,6 +75,15 @@ export class VolumeManager {
     await removeTree(dirs.state, exec);
     await removeTree(dirs.data, exec);
     this.#pods.delete(podUid);
+  }
+
+  /** Pods that have directories here, whoever made them. */
+  async known(): Promise<readonly string[]> {
+    const { dataDir, stateDir } = this.#options;
+    const names = await Promise.all(
+      [dataDir, stateDir].map((dir) => readdir(join(dir, 'pods')).catch((): string[] => [])),
+    );
+    return [...new Set(names.flat())];
   }
 
   stop(): void {
