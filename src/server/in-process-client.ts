@@ -72,7 +72,8 @@ class InProcessClient implements Client {
   ): Promise<T> {
     const endpoint = this.#enter(resource, 'get', { ...ref, subresource: options.subresource });
     const view = this.#view(endpoint, options.subresource);
-    const found = endpoint.served.cache.get(ref.namespace || undefined, ref.name);
+    const namespace = (resource.namespaced && ref.namespace) || undefined;
+    const found = endpoint.served.cache.get(namespace, ref.name);
     if (!found) throw notFound(resource, ref.name);
     return inVersion(endpoint, view).read(found.object()) as T;
   }
@@ -237,7 +238,7 @@ class InProcessClient implements Client {
       throw badRequest('an empty namespace may not be set when a resource name is provided');
     return {
       user: this.#options.user,
-      namespace: at.namespace ?? '',
+      namespace: (endpoint.resource.namespaced && at.namespace) || '',
       name: at.name ?? '',
       dryRun: options.dryRun === true,
       fieldManager: options.fieldManager ?? this.#options.fieldManager,

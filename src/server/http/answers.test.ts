@@ -23,6 +23,9 @@ describe('refusals', () => {
     ['GET', '/api/v1/nothings', undefined, 404, 'NotFound'],
     ['PUT', MAPS, {}, 405, 'MethodNotAllowed'],
     ['GET', `${MAPS}/none`, undefined, 404, 'NotFound'],
+    ['GET', '/api/v1/configmaps/none', undefined, 404, 'NotFound'],
+    ['GET', '/api/v1/namespaces/default/nodes', undefined, 404, 'NotFound'],
+    ['POST', '/api/v1/configmaps', {}, 405, 'MethodNotAllowed'],
     ['POST', MAPS, '{"metadata":', 400, 'BadRequest'],
     ['POST', MAPS, { kind: 'Secret', apiVersion: 'v1', metadata: { name: 'a' } }, 400, 'BadRequest'],
     ['POST', MAPS, named('Bad_Name'), 422, 'Invalid'],
@@ -58,6 +61,20 @@ describe('refusals', () => {
   it('lets nobody in with a bad token', async () => {
     const answer = await http.send('GET', MAPS, undefined, { authorization: 'Bearer bad' });
     expect(answer.json).toMatchObject({ code: 401, reason: 'Unauthorized', message: 'Unauthorized' });
+  });
+});
+
+describe('namespaces', () => {
+  it('are read, changed and finalized by their own path', async () => {
+    await http.send('POST', '/api/v1/namespaces', named('own'));
+    const path = '/api/v1/namespaces/own';
+    expect((await http.send('GET', path)).json.status.phase).toBe('Active');
+    const merge = { 'content-type': 'application/merge-patch+json' };
+    expect((await http.send('PATCH', path, { metadata: { labels: { a: 'b' } } }, merge)).code).toBe(200);
+    expect((await http.send('DELETE', path)).json.status.phase).toBe('Terminating');
+    const { json } = await http.send('GET', path);
+    await http.send('PUT', `${path}/finalize`, { ...json, spec: { finalizers: [] } });
+    expect((await http.send('GET', path)).code).toBe(404);
   });
 });
 

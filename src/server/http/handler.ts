@@ -22,7 +22,7 @@ import type { Inflight } from './inflight.ts';
 import type { Metrics } from './metrics.ts';
 import { negotiate } from './negotiate.ts';
 import type { PathPages } from './path-pages.ts';
-import { parseRequest, type RequestInfo } from './request-info.ts';
+import { parseRequest, type RequestInfo, type ResourceRequest } from './request-info.ts';
 import { handleResource, type StreamHandlers } from './resource-handler.ts';
 import type { Watches } from './watch-response.ts';
 
@@ -95,13 +95,14 @@ async function dispatch(context: HandlerContext, exchange: Exchange, info: Reque
     return page ? page(exchange) : sendText(exchange, 404, '404 page not found\n');
   }
   const endpoint = context.registry.find(info);
-  if (!endpoint) {
+  if (!endpoint || !fitsScope(info, endpoint.resource.namespaced)) {
     throw apiError('NotFound', 'the server could not find the requested resource', { details: {} });
   }
   const { watches, streams, schemas, clock } = context;
   return handleResource({
     exchange,
-    info,
+    // `/namespaces/<name>` names a Namespace, which itself lies in none.
+    info: endpoint.resource.namespaced ? info : { ...info, namespace: '' },
     endpoint,
     // Streams say in other ways what they speak.
     answer: LONG_SUBRESOURCES.has(info.subresource)
@@ -114,6 +115,14 @@ async function dispatch(context: HandlerContext, exchange: Exchange, info: Reque
     authorize: (verb) => authorizeVerb(context.authorizer, exchange.user, info, verb),
   });
 }
+
+/** Cluster-scoped objects are not found inside a namespace, nor single namespaced ones outside. */
+function fitsScope(info: ResourceRequest, namespaced: boolean): boolean {
+  if (!namespaced) return info.namespace === '' || info.resource === 'namespaces';
+  return info.namespace !== '' || info.name === '' || LISTS.has(info.verb);
+}
+
+const LISTS = new Set(['list', 'watch', 'deletecollection']);
 
 function logUnexpected(log: Logger, exchange: Exchange, error: unknown): void {
   if (error instanceof Error && error.name === 'ApiError') return;

@@ -47,6 +47,7 @@ export interface StreamHandlers {
 
 /** These act on one object, which the URL names; create must not name one; lists may select one by name. */
 const NAMED_VERBS = new Set(['get', 'update', 'patch', 'delete']);
+const WRITES_IN_NAMESPACE = new Set(['create', 'deletecollection']);
 const LISTING_VERBS = new Set(['list', 'watch', 'deletecollection']);
 
 /** Dispatches on the verb; authorization has already said yes. */
@@ -57,6 +58,9 @@ export async function handleResource(call: ResourceCall): Promise<void> {
   const verb = info.verb;
   if (verbs && !(verbs as readonly string[]).includes(verb)) throw methodNotAllowed();
   if (NAMED_VERBS.has(verb) !== (info.name !== '') && !LISTING_VERBS.has(verb)) throw methodNotAllowed();
+  // Writes happen in a namespace; only reads span them all.
+  if (WRITES_IN_NAMESPACE.has(verb) && endpoint.resource.namespaced && info.namespace === '')
+    throw methodNotAllowed();
   if (virtual) return handleVirtual(call);
   switch (verb) {
     case 'get':

@@ -19,7 +19,7 @@ export function testTls(): TlsFiles & { readonly ca: string; clientCertificate(n
   const leaf = (commonName: string, use: 'server' | 'client'): TlsFiles => {
     const key = generateKeyPem();
     const cert = issueCertificate({
-      subject: { commonName, organizations: ['testers'] },
+      subject: { commonName, organizations: ['system:masters'] },
       publicKey: publicKeyOf(key),
       issuer,
       use,
