@@ -117,6 +117,8 @@ export const LIMITS = {
     /** Changes between two compactions, to spare flash on a quiet cluster. */
     compactEvery: 2000,
     snapshots: 3,
+    /** Room kept on the disk for a start when it is full. */
+    reserveBytes: 512 * 1024,
     snapshotEveryMs: 24 * 3_600_000,
     /** After a start the first snapshot waits, so that it does not compete with pods starting. */
     snapshotDelayMs: 600_000,
@@ -126,6 +128,8 @@ export const LIMITS = {
   controllers: {
     /** Pods created or deleted for one owner in one go. */
     burstPods: 500,
+    /** A granted eviction that did not happen by then no longer counts (upstream: DeletionTimeout). */
+    disruptionGrantMs: 120_000,
     jobBackoffBaseMs: 10_000,
     jobBackoffMaxMs: 600_000,
     /** A node that did not renew its lease for so long is unreachable (upstream: node-monitor-grace-period). */

@@ -201,7 +201,9 @@ describe('the sqlite datastore on its files', () => {
 
   it('says what to do when the file is damaged and there is no snapshot', async () => {
     await writeFile(path, Buffer.alloc(20_000, 'damage'));
-    await expect(start()).rejects.toThrow(/is damaged .* no snapshot .*Restore a backup/);
+    await expect(start()).rejects.toThrow(/is damaged .* no snapshot .*restore a backup/);
+    // Not even the next start begins with an empty cluster.
+    await expect(start()).rejects.toThrow(/is damaged/);
   });
 
   it('keeps a bounded number of snapshots', async () => {

@@ -27,20 +27,10 @@ export function openDatabase(data: WorkerData): OpenedDatabase {
   mkdirSync(dirname(data.path), { recursive: true, mode: 0o700 });
   const unlock = lock(data);
   try {
-    const { db, warnings } = openChecked(data);
-    const newestRow = db.prepare('SELECT max(revision) FROM entries').pluck().get() as number | null;
-    const found = readState(db);
-    const { revision, ...state } = startState(found, newestRow ?? 0, LIMITS.datastore.revisionBlock);
-    writeState(db, state);
+    const { db, opened } = withReserve(data.path, () => openAndBegin(data));
     return {
       db,
-      opened: {
-        revision,
-        reserved: state.reserved,
-        compactedRevision: state.compacted,
-        volatileFolders: state.volatileFolders,
-        warnings,
-      },
+      opened,
       release: () => {
         db.close();
         unlock();
@@ -48,6 +38,21 @@ export function openDatabase(data: WorkerData): OpenedDatabase {
     };
   } catch (error) {
     unlock();
+    throw error;
+  }
+}
+
+/** Opens the database and notes in it that it is in use. */
+function openAndBegin(data: WorkerData): { db: Db; opened: Opened } {
+  const { db, warnings } = openChecked(data);
+  try {
+    const newestRow = db.prepare('SELECT max(revision) FROM entries').pluck().get() as number | null;
+    const { revision, ...state } = startState(readState(db), newestRow ?? 0, LIMITS.datastore.revisionBlock);
+    writeState(db, state);
+    const { reserved, compacted: compactedRevision, volatileFolders } = state;
+    return { db, opened: { revision, reserved, compactedRevision, volatileFolders, warnings } };
+  } catch (error) {
+    db.close();
     throw error;
   }
 }
@@ -61,15 +66,21 @@ function openChecked(data: WorkerData): { db: Db; warnings: string[] } {
     damage = result;
   }
   const snapshot = prepareNewest(data);
-  if (!snapshot && damage === undefined) return { db: configured(data), warnings: [] };
-  const quarantine = `${path}.damaged-${new Date(data.nowMs).toISOString().replaceAll(':', '')}`;
-  const aside = damage === undefined ? undefined : moveAside(path, quarantine);
+  if (!snapshot && damage === undefined) {
+    rmSync(`${path}-wal`, { force: true });
+    return { db: configured(data), warnings: [] };
+  }
+  // It stays where it is: were it moved, the next start would begin with an empty cluster and end every pod.
   if (!snapshot) {
     throw new StorageError(
       'damaged',
-      `the datastore ${path} is damaged (${damage}) and there is no snapshot to restore; it was kept as ${aside}. Restore a backup, or start again to begin with an empty cluster`,
+      `the datastore ${path} is damaged (${damage}) and there is no snapshot of it; restore a backup, or move the file away to begin with an empty cluster`,
     );
   }
+  const quarantine = `${path}.damaged-${new Date(data.nowMs).toISOString().replaceAll(':', '')}`;
+  const aside = damage === undefined ? undefined : moveAside(path, quarantine);
+  // A log that belongs to another database would be applied to this one.
+  rmSync(`${path}-wal`, { force: true });
   renameSync(snapshot.prepared, path);
   syncFolder(dirname(path));
   const db = openWhole(data);
@@ -149,10 +160,36 @@ function readPid(path: string): number | undefined {
   }
 }
 
-/** Keeps a damaged database with its log, for a person to look at. */
+/**
+ * Keeps a database with its log, for a person to look at. The database goes first: without one nobody takes the log
+ * that is left for the log of another.
+ */
 export function moveAside(path: string, to: string): string {
-  if (existsSync(`${path}-wal`)) renameSync(`${path}-wal`, `${to}-wal`);
   renameSync(path, to);
-  rmSync(`${path}-shm`, { force: true });
+  if (existsSync(`${path}-wal`)) renameSync(`${path}-wal`, `${to}-wal`);
   return to;
+}
+
+/**
+ * Starting writes a page, and on a full disk there is none: then nothing would ever start that could make room. So a
+ * little room is kept in a file that goes when it is needed and comes back when it can.
+ */
+function withReserve<R>(path: string, work: () => R): R {
+  const reserve = `${path}.reserve`;
+  let result: R;
+  try {
+    result = work();
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'SQLITE_FULL' || !existsSync(reserve)) throw error;
+    rmSync(reserve);
+    result = work();
+  }
+  if (existsSync(reserve)) return result;
+  try {
+    writeFileSync(reserve, Buffer.alloc(LIMITS.datastore.reserveBytes, 'room'));
+  } catch {
+    // Still full; the next start tries again.
+    rmSync(reserve, { force: true });
+  }
+  return result;
 }
