@@ -1,4 +1,5 @@
 import { pods } from '../../../api/resources.gen.ts';
+import { invalid } from '../../../api/status.ts';
 import type { Pod, PodSpec } from '../../../api/types.gen.ts';
 import type { ResourceDefinition, StrategyContext } from '../../registry/definition.ts';
 import { defaultPod } from '../pod-template/pod-defaults.ts';
@@ -9,10 +10,12 @@ import { ephemeralContainersSubresource, resizeSubresource } from './pod-contain
 import { evictionSubresource } from './pod-eviction.ts';
 import { qosClass } from './pod-qos.ts';
 import { validatePodStatusUpdate, validatePodUpdate } from './pod-update.ts';
-import { validatePod } from './pod-validation.ts';
+import { validateNewPod, validatePod } from './pod-validation.ts';
 import { podWarnings } from './pod-warnings.ts';
 
 function prepareCreate(pod: Pod, { now }: StrategyContext): void {
+  const refused = validateNewPod(pod);
+  if (refused.length > 0) throw invalid({ group: '', kind: 'Pod' }, pod.metadata.name ?? '', refused);
   const spec = pod.spec as PodSpec;
   pod.status = { phase: 'Pending', qosClass: qosClass(spec) };
   mergeMatchLabelKeys(pod);

@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../api/resource.ts';
+import { apiVersionOf, qualifiedResource } from '../../api/resource.ts';
+import type { Client } from '../../client/port.ts';
+import type { ApiServer } from '../api-server.ts';
+import { startTestServer } from '../test-server.fake.ts';
+import { MINIMAL, NAMES } from './minimal-objects.fake.ts';
+import { RESOURCES } from './table.ts';
+
+const NOW_MS = Date.parse('2026-01-02T00:00:00Z');
+const stored = RESOURCES.filter((one) => !one.virtual && one.verbs?.includes('create') !== false);
+
+describe('every stored kind', () => {
+  let server: ApiServer;
+  let client: Client;
+  beforeAll(async () => {
+    ({ server } = await startTestServer());
+    client = server.client({ name: 'admin', groups: ['system:masters'] });
+  });
+  afterAll(() => server.close());
+
+  const build = (definition: (typeof stored)[number]): KubeObject => {
+    const key = qualifiedResource(definition.resource);
+    const { resource } = definition;
+    return {
+      apiVersion: apiVersionOf(resource),
+      kind: resource.kind,
+      metadata: { name: NAMES[key] ?? 'minimal', ...(resource.namespaced && { namespace: 'default' }) },
+      ...structuredClone(MINIMAL[key]),
+    };
+  };
+
+  it.each(stored.map((one) => [qualifiedResource(one.resource), one] as const))(
+    '%s: minimal object',
+    async (key, definition) => {
+      expect(MINIMAL[key], `a minimal ${key}`).toBeDefined();
+      const created = await client.create(definition.resource, build(definition));
+      expect(created.metadata.uid).toMatch(/-/);
+
+      // Defaults are idempotent, and what was stored is valid for good.
+      const again = structuredClone(created);
+      definition.strategy?.default?.(again);
+      expect(again).toEqual(created);
+      const unchanged = await client.update(definition.resource, structuredClone(created));
+      expect(unchanged.metadata.resourceVersion).toBe(created.metadata.resourceVersion);
+
+      for (const column of definition.columns) {
+        const cell = column.cell(created, NOW_MS);
+        expect(['string', 'number', 'boolean', 'object']).toContain(typeof cell);
+        expect(String(cell), `${key} ${column.name}`).not.toMatch(/undefined|NaN|\[object/);
+      }
+      for (const [field, read] of Object.entries(definition.selectableFields ?? {})) {
+        expect(typeof read(created), `${key} ${field}`).toBe('string');
+      }
+      for (const version of definition.otherVersions ?? []) {
+        const there = version.fromStorage(structuredClone(created));
+        expect(there.apiVersion).toBe(apiVersionOf(version.resource));
+        expect(version.toStorage(there)).toMatchObject({ metadata: { uid: created.metadata.uid as string } });
+      }
+    },
+  );
+});
+
+describe('the table', () => {
+  it('names everything once', () => {
+    const names = RESOURCES.map((one) => qualifiedResource(one.resource));
+    expect(new Set(names).size).toBe(names.length);
+    const short = RESOURCES.flatMap((one) => [...(one.shortNames ?? [])]);
+    expect(new Set(short).size).toBe(short.length);
+  });
+
+  it('shows the name first, ages as text', () => {
+    for (const { columns, resource } of RESOURCES) {
+      if (columns.length === 0 || resource.kind === 'Event') continue;
+      expect(columns[0], resource.kind).toMatchObject({ name: 'Name', format: 'name' });
+    }
+  });
+});

@@ -1,0 +1,319 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../api/resource.ts';
+import { apiVersionOf, qualifiedResource } from '../../api/resource.ts';
+import { ApiError } from '../../api/status.ts';
+import type { Client } from '../../client/port.ts';
+import type { ApiServer } from '../api-server.ts';
+import { startTestServer } from '../test-server.fake.ts';
+import { MINIMAL, NAMES } from './minimal-objects.fake.ts';
+import { RESOURCES } from './table.ts';
+
+let server: ApiServer;
+let client: Client;
+beforeAll(async () => {
+  ({ server } = await startTestServer());
+  client = server.client({ name: 'admin', groups: ['system:masters'] });
+});
+afterAll(() => server.close());
+
+/** Sets `spec.containers.0.image` and the like in a copy; `undefined` removes. */
+function changed(object: unknown, changes: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const copy = structuredClone(object) as Record<string, unknown>;
+  for (const [path, value] of Object.entries(changes)) {
+    const steps = path.split('/');
+    const last = steps.pop() as string;
+    let at = copy;
+    for (const step of steps) {
+      at[step] ??= {};
+      at = at[step] as Record<string, unknown>;
+    }
+    if (value === undefined) delete at[last];
+    else at[last] = value;
+  }
+  return copy;
+}
+
+function definitionOf(key: string) {
+  const found = RESOURCES.find((one) => qualifiedResource(one.resource) === key);
+  if (found === undefined) throw new Error(`no resource ${key}`);
+  return found;
+}
+
+let serial = 0;
+function build(key: string, changes: Readonly<Record<string, unknown>>): KubeObject {
+  const { resource } = definitionOf(key);
+  const name = NAMES[key] ?? `object-${++serial}`;
+  return changed(
+    {
+      apiVersion: apiVersionOf(resource),
+      kind: resource.kind,
+      metadata: { name, ...(resource.namespaced && { namespace: 'default' }) },
+      ...MINIMAL[key],
+    },
+    changes,
+  ) as unknown as KubeObject;
+}
+
+async function causesOf(write: Promise<unknown>): Promise<string[]> {
+  try {
+    await write;
+    return [];
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.reason !== 'Invalid') throw error;
+    return (error.status.details?.causes ?? []).map(({ field, message }) => `${field}: ${message}`);
+  }
+}
+
+type Case = readonly [key: string, changes: Readonly<Record<string, unknown>>, cause: string];
+const container = 'spec/containers/0';
+
+const REFUSED: readonly Case[] = [
+  [
+    'configmaps',
+    { 'data/a b': 'x' },
+    "data[a b]: Invalid value: \"a b\": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
+  ],
+  [
+    'configmaps',
+    { 'binaryData/a': 'MQ==' },
+    'data[a]: Invalid value: "a": duplicate of key present in binaryData',
+  ],
+  ['secrets', { type: 'kubernetes.io/tls' }, 'data[tls.crt]: Required value'],
+  ['secrets', { type: 'kubernetes.io/dockerconfigjson' }, 'data[.dockerconfigjson]: Required value'],
+  ['pods', { 'spec/containers': [] }, 'spec.containers: Required value'],
+  ['pods', { [`${container}/image`]: '' }, 'spec.containers[0].image: Required value'],
+  [
+    'pods',
+    { [`${container}/image`]: ' busybox' },
+    'spec.containers[0].image: Invalid value: " busybox": must not have leading or trailing whitespace',
+  ],
+  [
+    'pods',
+    { [`${container}/volumeMounts`]: [{ name: 'data', mountPath: '/d' }] },
+    'spec.containers[0].volumeMounts[0].name: Not found: "data"',
+  ],
+  [
+    'pods',
+    { [`${container}/ports`]: [{ containerPort: 70000 }] },
+    'spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive',
+  ],
+  [
+    'pods',
+    { [`${container}/resources`]: { requests: { cpu: '2' }, limits: { cpu: '1' } } },
+    'spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1',
+  ],
+  [
+    'pods',
+    { [`${container}/livenessProbe`]: {} },
+    'spec.containers[0].livenessProbe: Required value: must specify a handler type',
+  ],
+  [
+    'pods',
+    { [`${container}/env`]: [{ name: 'A', valueFrom: {} }] },
+    'spec.containers[0].env[0].valueFrom: Invalid value: "": must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`',
+  ],
+  [
+    'pods',
+    { 'spec/volumes': [{ name: 'a', emptyDir: {}, hostPath: { path: '/' } }] },
+    'spec.volumes[0].hostPath: Forbidden: may not specify more than 1 volume type',
+  ],
+  [
+    'pods',
+    { 'spec/tolerations': [{ operator: 'Equal' }] },
+    'spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when `key` is empty, which means "match all values and all keys"',
+  ],
+  [
+    'pods',
+    { 'spec/initContainers': [{ name: 'main', image: 'busybox' }] },
+    'spec.initContainers[0].name: Duplicate value: "main"',
+  ],
+  [
+    'pods',
+    { 'spec/dnsPolicy': 'None' },
+    'spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None',
+  ],
+  ['services', { 'spec/ports': undefined }, 'spec.ports: Required value'],
+  ['services', { 'spec/ports': [{ port: 80 }, { port: 81 }] }, 'spec.ports[0].name: Required value'],
+  [
+    'services',
+    { 'spec/ports/0/nodePort': 30080 },
+    "spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'",
+  ],
+  [
+    'services',
+    { 'spec/clusterIP': '10.99.0.1' },
+    'spec.clusterIPs: Invalid value: ["10.99.0.1"]: failed to allocate IP 10.99.0.1: the provided IP (10.99.0.1) is not in the valid range. The range of valid IPs is 10.43.0.0/16',
+  ],
+  [
+    'services',
+    { 'spec/type': 'NodePort', 'spec/ports/0/nodePort': 80 },
+    'spec.ports[0].nodePort: Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-32767',
+  ],
+  [
+    'services',
+    { 'spec/ipFamilyPolicy': 'RequireDualStack' },
+    'spec.ipFamilyPolicy: Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services',
+  ],
+  ['deployments.apps', { 'spec/selector': undefined }, 'spec.selector: Required value'],
+  [
+    'deployments.apps',
+    { 'spec/template/metadata/labels': { app: 'b' } },
+    'spec.template.metadata.labels: Invalid value: {"app":"b"}: `selector` does not match template `labels`',
+  ],
+  [
+    'deployments.apps',
+    { 'spec/replicas': -1 },
+    'spec.replicas: Invalid value: -1: must be greater than or equal to 0',
+  ],
+  [
+    'deployments.apps',
+    { 'spec/strategy': { rollingUpdate: { maxSurge: 0, maxUnavailable: 0 } } },
+    'spec.strategy.rollingUpdate.maxUnavailable: Invalid value: 0: may not be 0 when `maxSurge` is 0',
+  ],
+  [
+    'deployments.apps',
+    { 'spec/template/spec/restartPolicy': 'Never' },
+    'spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"',
+  ],
+  [
+    'daemonsets.apps',
+    { 'spec/updateStrategy': { rollingUpdate: { maxUnavailable: 0 } } },
+    'spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0',
+  ],
+  [
+    'jobs.batch',
+    { 'spec/template/spec/restartPolicy': undefined },
+    'spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"',
+  ],
+  [
+    'jobs.batch',
+    { 'spec/completionMode': 'Indexed', 'spec/parallelism': 2 },
+    'spec.completions: Required value: when completion mode is Indexed',
+  ],
+  [
+    'cronjobs.batch',
+    { 'spec/schedule': '61 * * * *' },
+    'spec.schedule: Invalid value: "61 * * * *": end of range (61) above maximum (59): 61',
+  ],
+  [
+    'cronjobs.batch',
+    { 'spec/timeZone': 'Mars/Olympus' },
+    'spec.timeZone: Invalid value: "Mars/Olympus": unknown time zone Mars/Olympus',
+  ],
+  [
+    'horizontalpodautoscalers.autoscaling',
+    { 'spec/minReplicas': 5 },
+    'spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`',
+  ],
+  [
+    'ingresses.networking.k8s.io',
+    { 'spec/defaultBackend': undefined },
+    'spec: Invalid value: []: either `defaultBackend` or `rules` must be specified',
+  ],
+  [
+    'networkpolicies.networking.k8s.io',
+    { 'spec/ingress': [{ from: [{}] }] },
+    'spec.ingress[0].from[0]: Required value: must specify a peer',
+  ],
+  [
+    'poddisruptionbudgets.policy',
+    { 'spec/maxUnavailable': '110%' },
+    'spec.maxUnavailable: Invalid value: "110%": must not be greater than 100%',
+  ],
+  [
+    'roles.rbac.authorization.k8s.io',
+    { 'rules/0/verbs': [] },
+    'rules[0].verbs: Required value: verbs must contain at least one value',
+  ],
+  [
+    'clusterrolebindings.rbac.authorization.k8s.io',
+    { 'roleRef/kind': 'Role' },
+    'roleRef.kind: Unsupported value: "Role": supported values: "ClusterRole"',
+  ],
+  [
+    'persistentvolumeclaims',
+    { 'spec/accessModes': [] },
+    'spec.accessModes: Required value: at least 1 access mode is required',
+  ],
+  ['persistentvolumes', { 'spec/hostPath': undefined }, 'spec: Required value: must specify a volume type'],
+  [
+    'priorityclasses.scheduling.k8s.io',
+    { value: 2_000_000_000 },
+    'value: Forbidden: maximum allowed value of a user defined priority is 1000000000',
+  ],
+  [
+    'limitranges',
+    { 'spec/limits/0/min': { cpu: '2' } },
+    'spec.limits[0].min[cpu]: Invalid value: "2": min value 2 is greater than max value 1',
+  ],
+  [
+    'resourcequotas',
+    { 'spec/hard': { nonsense: '1' } },
+    'spec.hard[nonsense]: Invalid value: "nonsense": must be a standard resource type or fully qualified',
+  ],
+  [
+    'leases.coordination.k8s.io',
+    { 'spec/leaseDurationSeconds': 0 },
+    'spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0',
+  ],
+  [
+    'endpointslices.discovery.k8s.io',
+    { 'endpoints/0/addresses': ['nowhere'] },
+    'endpoints[0].addresses[0]: Invalid value: "nowhere": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+  ],
+  [
+    'apiservices.apiregistration.k8s.io',
+    { 'spec/versionPriority': 0 },
+    'spec.versionPriority: Invalid value: 0: must be between 1 and 1000, inclusive',
+  ],
+];
+
+describe('refuses in upstream words', () => {
+  it.each(REFUSED)('%s %j', async (key, changes, cause) => {
+    const causes = await causesOf(client.create(definitionOf(key).resource, build(key, changes)));
+    expect(causes).toContain(cause);
+  });
+});
+
+const IMMUTABLES: readonly Case[] = [
+  ['secrets', { type: 'other' }, 'type: Invalid value: "other": field is immutable'],
+  [
+    'deployments.apps',
+    { 'spec/selector/matchLabels/tier': 'x', 'spec/template/metadata/labels/tier': 'x' },
+    'spec.selector: Invalid value: {"matchLabels":{"app":"a","tier":"x"}}: field is immutable',
+  ],
+  [
+    'statefulsets.apps',
+    { 'spec/serviceName': 'other' },
+    "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+  ],
+  ['jobs.batch', { 'spec/completions': 4 }, 'spec.completions: Invalid value: 4: field is immutable'],
+  [
+    'services',
+    { 'spec/clusterIP': '10.43.77.77', 'spec/clusterIPs': ['10.43.77.77'] },
+    'spec.clusterIPs[0]: Invalid value: ["10.43.77.77"]: may not change once set',
+  ],
+  [
+    'rolebindings.rbac.authorization.k8s.io',
+    { 'roleRef/name': 'admin' },
+    'roleRef: Invalid value: {"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"admin"}: cannot change roleRef',
+  ],
+  [
+    'storageclasses.storage.k8s.io',
+    { provisioner: 'other.example.com/x' },
+    'provisioner: Forbidden: updates to provisioner are forbidden.',
+  ],
+  ['priorityclasses.scheduling.k8s.io', { value: 5 }, 'value: Forbidden: may not be changed in an update.'],
+  ['runtimeclasses.node.k8s.io', { handler: 'kata' }, 'handler: Invalid value: "kata": field is immutable'],
+];
+
+describe('refuses to change what is settled', () => {
+  it.each(IMMUTABLES)('%s %j', async (key, changes, cause) => {
+    const { resource } = definitionOf(key);
+    const created = await client.create(resource, build(key, {}));
+    const causes = await causesOf(
+      client.update(resource, changed(created, changes) as unknown as KubeObject),
+    );
+    expect(causes).toContain(cause);
+  });
+});
