@@ -1,5 +1,5 @@
-import { constants, existsSync } from 'node:fs';
-import { mkdir, open, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecSession } from '../../client/node-port.ts';
 import { type Clock, sleep } from '../../lib/clock.ts';
@@ -7,12 +7,12 @@ import type { Exec } from '../../lib/exec.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Cgroups } from '../cgroups.ts';
 import { buildSpec, type ResolvedUser } from '../oci/spec.ts';
-import type { OciSeccomp } from '../oci/types.ts';
 import { resolveUser } from '../oci/user.ts';
 import type { Container, ContainerConfig, RuntimeAttachRequest } from '../port.ts';
 import { attachTo, leaveExitCode, leftExitCode, startAttached } from './attached.ts';
 import { type Ctr, ctrMessage, ignoringNotFound } from './ctr.ts';
 import { availableCapabilities, hostDevices } from './host-facts.ts';
+import { readInside, readSeccomp } from './image-files.ts';
 import type { LocalImage } from './images.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { unmountAll } from './mounts.ts';
@@ -411,30 +411,5 @@ export class Containers {
   /** On disk: what the container writes. */
   #writableDir(id: string): string {
     return join(this.#options.dataDir, 'writable', id);
-  }
-}
-
-/** A small file of an image; empty when it is absent, leads out of the image, or is no ordinary file. */
-async function readInside(rootfs: string, path: string): Promise<string> {
-  try {
-    const real = await realpath(join(rootfs, path));
-    if (!real.startsWith(`${rootfs}/`)) return '';
-    const file = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    try {
-      const stat = await file.stat();
-      return stat.isFile() && stat.size < 1024 * 1024 ? await file.readFile('utf8') : '';
-    } finally {
-      await file.close();
-    }
-  } catch {
-    return '';
-  }
-}
-
-async function readSeccomp(path: string): Promise<OciSeccomp> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as OciSeccomp;
-  } catch (cause) {
-    throw new Error(`failed to load seccomp profile ${path}`, { cause });
   }
 }
