@@ -165,6 +165,20 @@ describe('answers', () => {
   });
 });
 
+describe('a delete', () => {
+  it('answers with a Status, or with the object where upstream does', async () => {
+    await http.send('POST', MAPS, named('gone'));
+    expect((await http.send('DELETE', `${MAPS}/gone`)).json).toMatchObject({
+      kind: 'Status',
+      status: 'Success',
+      details: { name: 'gone', kind: 'configmaps', uid: expect.any(String) },
+    });
+    const services = '/api/v1/namespaces/default/services';
+    await http.send('POST', services, named('gone', { spec: { ports: [{ port: 80 }] } }));
+    expect((await http.send('DELETE', `${services}/gone`)).json).toMatchObject({ kind: 'Service' });
+  });
+});
+
 describe('watches', () => {
   it('sends the state, then says that it is over, then changes', async () => {
     await http.send('POST', '/api/v1/namespaces', named('watched'));

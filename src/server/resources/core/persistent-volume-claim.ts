@@ -96,6 +96,7 @@ export const persistentVolumeClaim: ResourceDefinition<PersistentVolumeClaim> = 
   resource: persistentVolumeClaims,
   singular: 'persistentvolumeclaim',
   shortNames: ['pvc'],
+  returnsDeleted: true,
   columns: [
     nameColumn,
     textColumn('Status', 'Whether it has a volume.', statusText),

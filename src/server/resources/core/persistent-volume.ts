@@ -123,6 +123,7 @@ export const persistentVolume: ResourceDefinition<PersistentVolume> = {
   resource: persistentVolumes,
   singular: 'persistentvolume',
   shortNames: ['pv'],
+  returnsDeleted: true,
   columns: [
     nameColumn,
     textColumn('Capacity', 'Size.', ({ spec }: PersistentVolume) => spec?.capacity?.storage ?? '0'),

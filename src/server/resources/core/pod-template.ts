@@ -8,6 +8,7 @@ import { validatePodTemplate } from '../pod-template/validate.ts';
 export const podTemplate: ResourceDefinition<PodTemplate> = {
   resource: podTemplates,
   singular: 'podtemplate',
+  returnsDeleted: true,
   columns: [
     nameColumn,
     ...containerColumns(({ template }: PodTemplate) => template?.spec?.containers).map((column) => ({

@@ -44,6 +44,7 @@ export const pod: ResourceDefinition<Pod> = {
   singular: 'pod',
   shortNames: ['po'],
   categories: ['all'],
+  returnsDeleted: true,
   columns: podColumns,
   selectableFields: {
     'spec.nodeName': ({ spec }) => spec?.nodeName ?? '',

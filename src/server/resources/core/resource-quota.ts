@@ -95,6 +95,7 @@ export const resourceQuota: ResourceDefinition<ResourceQuota> = {
   resource: resourceQuotas,
   singular: 'resourcequota',
   shortNames: ['quota'],
+  returnsDeleted: true,
   columns: [
     nameColumn,
     textColumn('Request', 'Requests used and allowed.', (object: ResourceQuota) => usage(object, 'request')),

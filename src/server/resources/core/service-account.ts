@@ -67,6 +67,7 @@ export const serviceAccount: ResourceDefinition<ServiceAccount> = {
   resource: serviceAccounts,
   singular: 'serviceaccount',
   shortNames: ['sa'],
+  returnsDeleted: true,
   columns: [
     nameColumn,
     integerColumn('Secrets', 'Number of secrets in use.', (object: ServiceAccount) => object.secrets?.length),

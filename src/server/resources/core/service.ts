@@ -25,6 +25,7 @@ export const service: ResourceDefinition<Service> = {
   singular: 'service',
   shortNames: ['svc'],
   categories: ['all'],
+  returnsDeleted: true,
   columns: serviceColumns,
   selectableFields: {
     'spec.clusterIP': ({ spec }) => spec?.clusterIP ?? '',

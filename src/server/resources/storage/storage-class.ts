@@ -66,6 +66,7 @@ export const storageClass: ResourceDefinition<StorageClass> = {
   resource: storageClasses,
   singular: 'storageclass',
   shortNames: ['sc'],
+  returnsDeleted: true,
   columns: [
     {
       ...nameColumn,
