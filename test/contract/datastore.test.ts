@@ -115,6 +115,21 @@ describe('the sqlite datastore on its files', () => {
     expect(await again.get(key)).toMatchObject({ value: bytes('new'), revision });
   });
 
+  it('knows the last value of a volatile key that was deleted and flushed', async () => {
+    const store = await start();
+    const key = '/registry/coordination.k8s.io/leases/kube-system/x';
+    await put(store, key, 'stored');
+    const { revision } = store;
+    await store.commit([{ key, value: bytes('never stored') }], 'volatile');
+    await store.commit([{ key, value: undefined }], 'volatile');
+    await store.flush();
+    const changes = await store.changes({ prefix: key, afterRevision: revision });
+    expect(changes.map(({ value }) => Buffer.from(value).toString())).toEqual([
+      'never stored',
+      'never stored',
+    ]);
+  });
+
   it('stores volatile writes after the long interval', async () => {
     const store = await start();
     const key = '/registry/coordination.k8s.io/leases/kube-system/x';

@@ -134,11 +134,12 @@ class SqliteStore implements SqliteDatastore {
       this.#checkReadable(prefix, options.revision);
       const entries = this.#overlay.mergeList(stored, { ...range, revision });
       if (limit === undefined) return { entries, revision, more: false };
-      const page = { entries: entries.slice(0, limit), revision, more: entries.length > limit };
-      const lastStored = stored.length === wanted ? stored.at(-1) : undefined;
-      // Keys removed meanwhile can leave a page that reaches past what the disk was asked for.
-      const lastListed = entries[limit - 1];
-      if (!lastStored || (lastListed && compareKeys(lastListed.key, lastStored.key) <= 0)) return page;
+      const isWhole = stored.length !== wanted;
+      const last = entries[limit];
+      // Keys removed meanwhile can leave a page that reaches past what the disk was asked for: then ask again.
+      const isCovered = last !== undefined && compareKeys(last.key, stored.at(-1)?.key ?? '') <= 0;
+      if (isWhole || isCovered)
+        return { entries: entries.slice(0, limit), revision, more: last !== undefined };
     }
   }
 
@@ -155,11 +156,10 @@ class SqliteStore implements SqliteDatastore {
     this.#checkReadable(prefix, afterRevision);
     const changes = toChanges(rows);
     if (this.#overlay.misses(prefix)) return changes;
-    const stored = new Set(changes.map((change) => change.revision));
-    const unstored = this.#overlay
-      .changes(prefix, afterRevision)
-      .filter(({ revision }) => !stored.has(revision));
-    return [...changes, ...unstored].sort((a, b) => a.revision - b.revision).slice(0, limit);
+    // Where both have a change the overlay's counts: it knows the last value before a volatile deletion.
+    const merged = new Map(changes.map((change) => [change.revision, change]));
+    for (const change of this.#overlay.changes(prefix, afterRevision)) merged.set(change.revision, change);
+    return [...merged.values()].sort((a, b) => a.revision - b.revision).slice(0, limit);
   }
 
   async commit(writes: readonly Write[], durability: Durability = 'durable'): Promise<CommitResult> {
