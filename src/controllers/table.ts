@@ -2,6 +2,7 @@ import { clusterRoleAggregationController } from './clusterrole-aggregation/cont
 import { cronJobController } from './cronjob/controller.ts';
 import { daemonSetController } from './daemonset/controller.ts';
 import { deploymentController } from './deployment/controller.ts';
+import { disruptionController } from './disruption/controller.ts';
 import { endpointSliceController } from './endpointslice/controller.ts';
 import { endpointsController } from './endpointslice/endpoints-controller.ts';
 import { endpointSliceMirroringController } from './endpointslice/mirroring-controller.ts';
@@ -16,6 +17,7 @@ import { replicaSetController, replicationController } from './replicaset/contro
 import { rootCAController } from './root-ca/controller.ts';
 import { serviceAccountController } from './serviceaccount/controller.ts';
 import { statefulSetController } from './statefulset/controller.ts';
+import { tokenSecretController } from './token-secret/controller.ts';
 
 /** Every controller that needs nothing but the context, one line each. */
 export const CONTROLLERS = [
@@ -37,6 +39,8 @@ export const CONTROLLERS = [
   nodeLifecycleController,
   taintEvictionController,
   podGCController,
+  disruptionController,
+  tokenSecretController,
 ] as const satisfies readonly Controller[];
 
 /**
