@@ -41,7 +41,7 @@ IMAGES=$DATA/agent/images
 if [ ! -f "$IMAGES/busybox.tar" ]; then
   say 'Making a small image from busybox-static'
   mkdir -p "$IMAGES"
-  node build/busybox-image.ts "$IMAGES/busybox.tar" kedge.local/busybox:1
+  node test/fixtures/busybox-image.ts "$IMAGES/busybox.tar" kedge.local/busybox:1
 fi
 
 if is_running; then

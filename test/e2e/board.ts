@@ -61,7 +61,7 @@ export class Board {
     mkdirSync(join(board.dataDir, 'agent/images'), { recursive: true });
     if (options.agent ?? true) {
       execFileSync(process.execPath, [
-        join(root, 'build/busybox-image.ts'),
+        join(root, 'test/fixtures/busybox-image.ts'),
         join(board.dataDir, 'agent/images/busybox.tar'),
         IMAGE,
       ]);

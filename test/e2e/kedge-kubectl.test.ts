@@ -52,7 +52,7 @@ it('gets tables, documents and names', async () => {
     'deployment.apps/web\nconfigmap/one\n',
   );
   expect((await kubectl('get', 'cm/one', '-o', 'yaml')).stdout).toMatch(
-    /^apiVersion: v1\nkind: ConfigMap\n[\s\S]*data:\n {2}a: "2"\n/,
+    /^apiVersion: v1\nkind: ConfigMap\n[\s\S]*data:\n {2}a: "1"\n/,
   );
   expect(JSON.parse((await kubectl('get', 'cm', '-l', 'set=x', '-o', 'json')).stdout)).toMatchObject({
     kind: 'List',

@@ -164,7 +164,7 @@ describe.each(['1.35', '1.30'] as const)('kubectl %s', (version) => {
     expect((await kubectl('get', 'secrets', '-n', name, as)).stderr).toMatch(
       `secrets is forbidden: User "system:serviceaccount:${name}:robot" cannot list resource "secrets" in API group "" in the namespace "${name}"`,
     );
-    expect(await ok('create', 'token', 'robot', '-n', name)).toMatch(/^ey[\w-]+\.[\w-]+\.[\w-]+\n$/);
+    expect(await ok('create', 'token', 'robot', '-n', name)).toMatch(/^ey[\w-]+\.[\w-]+\.[\w-]+\n?$/);
     await ok('delete', 'namespace', name, '--wait', '--timeout=60s');
     expect((await kubectl('get', 'role', 'reader', '-n', name)).stderr).toMatch(/not found/);
     await ok('delete', 'deploy', name, '--wait');

@@ -49,7 +49,7 @@ export async function connect(named: string | undefined): Promise<Connection> {
         headers: {
           ...headers,
           accept: input.accept ?? 'application/json',
-          ...(input.body === undefined ? {} : { 'content-type': input.contentType ?? 'application/json' }),
+          ...(input.body === undefined ? {} : bodyHeaders(input.body, input.contentType)),
         },
       };
       const outgoing = httpsRequest(options, resolve);
@@ -79,6 +79,11 @@ export async function connect(named: string | undefined): Promise<Connection> {
       new WebSocket(`wss://${server.host}${requestPath}`, [...protocols], { ...tls, headers }),
     close: () => agent.destroy(),
   };
+}
+
+/** The length is given because Node sends the body of a DELETE without any framing otherwise. */
+function bodyHeaders(body: string, contentType = 'application/json'): Record<string, string | number> {
+  return { 'content-type': contentType, 'content-length': Buffer.byteLength(body) };
 }
 
 function kubeconfigPath(named: string | undefined): string {

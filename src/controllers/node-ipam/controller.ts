@@ -25,10 +25,8 @@ export function nodeIpamController(clusterCIDR: string): Controller {
               {
                 type: 'merge',
                 body: {
-                  metadata: {
-                    uid: current?.metadata.uid,
-                    resourceVersion: current?.metadata.resourceVersion,
-                  },
+                  // Only the very node that was looked at; an address range set meanwhile cannot be changed.
+                  metadata: { uid: current?.metadata.uid },
                   spec: { podCIDR, podCIDRs: [podCIDR] },
                 },
               },
