@@ -128,6 +128,9 @@ export const LIMITS = {
   controllers: {
     /** Pods created or deleted for one owner in one go. */
     burstPods: 500,
+    /** Pause between replacing failed pods of one DaemonSet, doubled each time. */
+    daemonRetryBaseMs: 1000,
+    daemonRetryMaxMs: 900_000,
     /** A granted eviction that did not happen by then no longer counts (upstream: DeletionTimeout). */
     disruptionGrantMs: 120_000,
     jobBackoffBaseMs: 10_000,

@@ -5,6 +5,8 @@ import * as resources from '../../api/resources.gen.ts';
 import type { DaemonSet, Pod } from '../../api/types.gen.ts';
 import { keyOf, splitKey } from '../../client/informer.ts';
 import { controllerOf } from '../../client/object-store.ts';
+import { Backoff } from '../../lib/backoff.ts';
+import { LIMITS } from '../../lib/limits.ts';
 import { startControlLoop } from '../framework/control-loop.ts';
 import { Expectations, STALE_STORE_MS } from '../framework/expectations.ts';
 import { claim, controllerReference, planClaims } from '../framework/owners.ts';
@@ -29,6 +31,10 @@ export const daemonSetController: Controller = {
     const expectations = new Expectations(pods.store);
     const remembered = new Expectations(revisions.store);
     const own = { ...context, events: context.events.for('daemonset-controller') };
+    const { daemonRetryBaseMs, daemonRetryMaxMs } = LIMITS.controllers;
+    const failures = new Backoff({ baseMs: daemonRetryBaseMs, maxMs: daemonRetryMaxMs });
+    /** Until when (monotonic) a set's failed pods stay as they are: a node that refuses a pod refuses the next, too. */
+    const resting = new Map<string, number>();
     const loop = startControlLoop({
       context,
       name: 'daemonset-controller',
@@ -40,6 +46,8 @@ export const daemonSetController: Controller = {
         if (!set) {
           expectations.forget(key);
           remembered.forget(key);
+          failures.forget(key);
+          resting.delete(key);
           return undefined;
         }
         if (!expectations.met(key) || !remembered.met(key)) return STALE_STORE_MS;
@@ -64,11 +72,16 @@ export const daemonSetController: Controller = {
         const hash = hashOf(set, current);
         const nowMs = clock.now();
         const plan = planDaemonSet({ set, nodes: nodes.store.list(), pods: mine, hash, nowMs });
-        for (const { metadata, spec } of plan.failed) {
+        const restMs = (resting.get(key) ?? 0) - clock.monotonicMs();
+        const resigned = new Set(plan.failed.length > 0 && restMs > 0 ? plan.failed : []);
+        if (plan.failed.length === 0 && restMs <= 0) failures.forget(key);
+        else if (resigned.size === 0 && plan.failed.length > 0)
+          resting.set(key, clock.monotonicMs() + failures.next(key));
+        for (const { metadata, spec } of plan.failed.filter((pod) => !resigned.has(pod))) {
           const message = `Found failed daemon pod ${namespace}/${metadata.name} on node ${spec?.nodeName}, will try to kill it`;
           own.events.event(set, 'Warning', 'FailedDaemonPod', message);
         }
-        for (const pod of plan.delete) {
+        for (const pod of plan.delete.filter((one) => !resigned.has(one))) {
           await deletePod(own, set, pod);
           expectations.deleted(key, pod);
         }
@@ -85,7 +98,8 @@ export const daemonSetController: Controller = {
           inUse.add(current.metadata.name ?? ''),
           set.spec?.revisionHistoryLimit,
         );
-        return nextAvailableMs(mine, set.spec?.minReadySeconds ?? 0, nowMs);
+        const availableMs = nextAvailableMs(mine, set.spec?.minReadySeconds ?? 0, nowMs);
+        return resigned.size > 0 ? Math.min(restMs, availableMs ?? restMs) : availableMs;
       },
     });
     loop.enqueueAll(sets);
