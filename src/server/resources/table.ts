@@ -28,6 +28,7 @@ import { cronJob } from './batch/cron-job.ts';
 import { job } from './batch/job.ts';
 import { certificateSigningRequest } from './certificates/certificate-signing-request.ts';
 import { lease } from './coordination/lease.ts';
+import { binding } from './core/binding.ts';
 import { componentStatus } from './core/component-status.ts';
 import { configMap } from './core/config-map.ts';
 import { endpoints } from './core/endpoints.ts';
@@ -66,6 +67,7 @@ import { volumeAttachment, volumeAttributesClass } from './storage/volumes.ts';
 
 /** Every built-in resource. Adding one is a file and a line here. */
 export const RESOURCES: readonly ResourceDefinition[] = [
+  erase(binding),
   erase(componentStatus),
   erase(configMap),
   erase(endpoints),

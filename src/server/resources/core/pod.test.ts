@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { namespaces, podDisruptionBudgets, pods } from '../../../api/resources.gen.ts';
+import { bindings, namespaces, podDisruptionBudgets, pods } from '../../../api/resources.gen.ts';
 import type { ContainerStatus, Pod, PodSpec, PodStatus } from '../../../api/types.gen.ts';
 import type { Client } from '../../../client/port.ts';
 import type { ApiServer } from '../../api-server.ts';
@@ -240,6 +240,52 @@ describe('a pod on the server', () => {
         message: `Operation cannot be fulfilled on pods/binding "${pod.metadata.name}": pod ${pod.metadata.name} is already assigned to node "node-1"`,
       },
     });
+  });
+
+  it('is bound the old way, too', async () => {
+    const pod = await create();
+    const { name = '' } = pod.metadata;
+    await client.create(bindings, {
+      metadata: { name, namespace: 'default' },
+      target: { kind: 'Node', name: 'node-3' },
+    });
+    expect((await client.get(pods, ref(pod))).spec?.nodeName).toBe('node-3');
+  });
+
+  it('takes no ephemeral containers at its birth', async () => {
+    await expect(create({ ephemeralContainers: [{ name: 'debug', image: 'busybox' }] })).rejects.toThrow(
+      'spec.ephemeralContainers: Forbidden: cannot be set on create',
+    );
+  });
+
+  it('takes debug containers later, and keeps them as they are', async () => {
+    const pod = await create();
+    const debug = { name: 'debug', image: 'busybox:1' };
+    const body = { ...pod, spec: { ...(pod.spec as PodSpec), ephemeralContainers: [debug] } };
+    const with1 = await client.update(pods, body, { subresource: 'ephemeralcontainers' });
+    expect(with1.spec?.ephemeralContainers).toMatchObject([
+      { name: 'debug', imagePullPolicy: 'IfNotPresent' },
+    ]);
+    const without = { ...with1, spec: { ...(with1.spec as PodSpec), ephemeralContainers: [] } };
+    await expect(client.update(pods, without, { subresource: 'ephemeralcontainers' })).rejects.toThrow(
+      /existing ephemeral containers "debug" may not be removed/,
+    );
+  });
+
+  it('changes its resources through resize, not its class of service', async () => {
+    const pod = await create({
+      containers: [
+        { name: 'a', image: 'busybox', resources: { requests: { cpu: '1' }, limits: { cpu: '2' } } },
+      ],
+    });
+    const resize = (resources: object): Promise<Pod> => {
+      const [first] = (pod.spec as PodSpec).containers;
+      const spec = { ...(pod.spec as PodSpec), containers: [{ ...first!, resources }] };
+      return client.update(pods, { ...pod, metadata: { ...ref(pod) }, spec }, { subresource: 'resize' });
+    };
+    const bigger = await resize({ requests: { cpu: '2' }, limits: { cpu: '3' } });
+    expect(bigger.spec?.containers[0]?.resources).toEqual({ requests: { cpu: '2' }, limits: { cpu: '3' } });
+    await expect(resize({})).rejects.toThrow(/Pod QOS Class may not change as a result of resizing/);
   });
 
   it('waits behind its gates', async () => {
