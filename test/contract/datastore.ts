@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createMemoryDatastore } from '../../src/datastore/memory.ts';
 import type { Change, Datastore, Durability, Write } from '../../src/datastore/port.ts';
 import { CompactedError, FutureRevisionError } from '../../src/datastore/port.ts';
+import { checkConcurrentReads } from './datastore-concurrency.ts';
 
 /** One store under test. `reopen` closes and opens it again on the same data, where there is any. */
 export interface Subject {
@@ -168,6 +169,10 @@ export function describeDatastore(name: string, open: () => Promise<Subject>): v
       expect(revisions).toEqual([...new Set(revisions)].sort((a, b) => a - b));
     });
 
+    it('answers readers exactly while writers are at work', async () => {
+      expect(await checkConcurrentReads({ store, commits: 1500, seed: 7 })).toBeGreaterThan(5);
+    }, 30_000);
+
     it('rejects calls after close', async () => {
       await store.close();
       await expect(store.get('/a')).rejects.toThrow('closed');
@@ -184,7 +189,7 @@ export function describeDatastore(name: string, open: () => Promise<Subject>): v
             await fresh.dispose();
           }
         }),
-        { numRuns: 40 },
+        { numRuns: 20 },
       );
     }, 60_000);
   });
