@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
 import { LIMITS } from '../../lib/limits.ts';
 import type { Http2ServerResponse } from './exchange.ts';
 import { type HandlerContext, handleRequest } from './handler.ts';
@@ -69,7 +68,8 @@ export async function listen(
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
     upgrade(request, socket, head),
   );
-  server.on('secureConnection', (socket: TLSSocket) => {
+  // Before TLS: a handshake that never ends must not keep the server from closing.
+  server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.setNoDelay(true);
     socket.once('close', () => sockets.delete(socket));
