@@ -65,7 +65,7 @@ function validatePorts(spec: ServiceSpec): FieldError[] {
     ...eachOf(ports, 'spec.ports', (port, at) => {
       const found = [
         ...validatePortName(port, at, names, ports.length > 1),
-        ...validatePortNumbers(port, at, spec),
+        ...validatePortNumbers(port, at),
       ];
       const pair = `${port.protocol}/${port.port}`;
       if (pairs.has(pair)) found.push(duplicate(at, { protocol: port.protocol, port: port.port }));
@@ -96,25 +96,10 @@ function validatePortName(
   return errors;
 }
 
-function validatePortNumbers(port: ServicePort, path: string, spec: ServiceSpec): FieldError[] {
+function validatePortNumbers(port: ServicePort, path: string): FieldError[] {
   const errors = portNumber(`${path}.port`, port.port);
   if (port.targetPort !== undefined) errors.push(...portNumberOrName(`${path}.targetPort`, port.targetPort));
   if (port.appProtocol) errors.push(...problemsOf(`${path}.appProtocol`, port.appProtocol, labelKeyProblems));
-  if (
-    isHeadless(spec) &&
-    port.targetPort !== undefined &&
-    port.targetPort !== port.port &&
-    typeof port.targetPort === 'number' &&
-    port.targetPort === 0
-  ) {
-    errors.push(
-      invalidValue(
-        `${path}.targetPort`,
-        port.targetPort,
-        "must be equal to the value of 'port' when clusterIP = None",
-      ),
-    );
-  }
   return errors;
 }
 
