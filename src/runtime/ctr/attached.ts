@@ -78,6 +78,15 @@ export async function startAttached(options: AttachedStart): Promise<void> {
   }
 }
 
+/** Lets go of a `cat` that still waits for a first client of a container that has ended. */
+export function endStdin(dir: string): void {
+  try {
+    closeSync(openSync(join(dir, STDIN), constants.O_WRONLY | constants.O_NONBLOCK));
+  } catch {
+    // Nobody waits.
+  }
+}
+
 /** Keeps an exit code for the next process of ours, should this one die before its record is written. */
 export async function leaveExitCode(dir: string, exitCode: number): Promise<void> {
   await writeFile(join(dir, EXIT), String(exitCode)).catch(() => {});
@@ -100,6 +109,7 @@ export async function attachTo(options: {
   const { exec, dir, logPath, request, exit } = options;
   const stdin = request.stdin ? await openPipe(join(dir, STDIN)) : undefined;
   const stop = new AbortController();
+  void exit.then(() => stdin?.destroy());
   const stdout = request.stdout ? await follow(logPath, exit, stop.signal) : undefined;
   return {
     ...(stdin ? { stdin } : {}),

@@ -9,7 +9,7 @@ import type { Cgroups } from '../cgroups.ts';
 import { buildSpec, type ResolvedUser } from '../oci/spec.ts';
 import { resolveUser } from '../oci/user.ts';
 import type { Container, ContainerConfig, RuntimeAttachRequest } from '../port.ts';
-import { attachTo, leaveExitCode, leftExitCode, startAttached } from './attached.ts';
+import { attachTo, endStdin, leaveExitCode, leftExitCode, startAttached } from './attached.ts';
 import { type Ctr, ctrMessage, ignoringNotFound } from './ctr.ts';
 import { availableCapabilities, hostDevices } from './host-facts.ts';
 import { readInside, readSeccomp } from './image-files.ts';
@@ -192,6 +192,7 @@ export class Containers {
   /** An attached `ctr` takes the task away a moment before it leaves the exit code. */
   async #leftExitCode({ id, attached }: ContainerRecord): Promise<number | undefined> {
     const dir = this.#dir(id);
+    if (attached) endStdin(dir);
     for (let tries = attached ? 20 : 1; tries > 0 && existsSync(dir); tries--) {
       const code = await leftExitCode(dir);
       if (code !== undefined || tries === 1) return code;
@@ -374,6 +375,7 @@ export class Containers {
   /** Takes a container out of containerd and frees its file system; its record and its log stay. */
   async #release(id: string): Promise<void> {
     const { ctr, exec } = this.#options;
+    if (this.#records.get(id)?.attached) endStdin(this.#dir(id));
     if (this.#records.get(id)?.state !== 'exited') {
       await ignoringNotFound(ctr.run(['tasks', 'delete', '--force', id]));
     }

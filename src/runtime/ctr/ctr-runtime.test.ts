@@ -279,6 +279,11 @@ describe('ctr runtime', { timeout: 30_000 }, () => {
     expect((await ended(id)).exitCode).toBe(0);
     await session.exit;
     await until(() => seen.all === 'piped\nend\n');
+    // Without any client the pipe's reader must not outlive the container.
+    const lonely = await run(await pod(), 'exit 4', { stdin: true, stdinOnce: true });
+    expect((await ended(lonely.id)).exitCode).toBe(4);
+    const { stdout: processes } = await containerd.exec.run(['ps', '-eo', 'args']);
+    expect(processes).not.toContain(`${lonely.id}/stdin`);
     await expect(run(await pod(), '', { stdin: true, command: ['/absent'] })).rejects.toThrow(/\/absent/);
   });
 
