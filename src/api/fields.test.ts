@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FieldSelector, parseFieldSelector } from './fields.ts';
+import { FieldSelector, parseFieldSelector, selectedName } from './fields.ts';
 
 describe('parseFieldSelector', () => {
   it('matches fields, absent ones as empty', () => {
@@ -22,6 +22,14 @@ describe('parseFieldSelector', () => {
     );
     expect(() => parseFieldSelector('a=b\\')).toThrow('invalid field selector: invalid escape sequence: \\');
     expect(() => parseFieldSelector('x=1', (field) => field === 'y')).toThrow('field label not supported: x');
+  });
+
+  it('finds the one name a request is about, and none where a value only looks like it', () => {
+    expect(selectedName('metadata.name=a')).toBe('a');
+    expect(selectedName('type=x,metadata.name==a')).toBe('a');
+    expect(selectedName('metadata.name!=a')).toBe('');
+    expect(selectedName('type!=\\,metadata.name=a')).toBe('');
+    expect(selectedName(undefined)).toBe('');
   });
 
   it('reads back what it writes', () => {

@@ -64,6 +64,20 @@ export function parseFieldSelector(text: string, isSupported?: (field: string) =
   return new FieldSelector(requirements);
 }
 
+/**
+ * The one name that a list, watch or deletecollection with this field selector is about, empty where it is about
+ * several or cannot be read: such a request is authorized like one for that object.
+ */
+export function selectedName(fieldSelector: string | undefined): string {
+  if (!fieldSelector) return '';
+  try {
+    return parseFieldSelector(fieldSelector).exactMatch('metadata.name') ?? '';
+  } catch {
+    // The request will be refused for it later, in words that say what is wrong.
+    return '';
+  }
+}
+
 /** Splits at commas that no backslash protects. */
 function splitTerms(text: string): string[] {
   const terms: string[] = [];

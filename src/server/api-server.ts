@@ -10,8 +10,9 @@ import type { Datastore } from '../datastore/port.ts';
 import type { Clock } from '../lib/clock.ts';
 import { LIMITS } from '../lib/limits.ts';
 import type { Logger } from '../lib/log.ts';
-import type { AdmissionPlugin } from './admission/port.ts';
+import type { AdmissionContext, AdmissionPlugin } from './admission/port.ts';
 import type { Authenticator } from './authn/port.ts';
+import type { NodeGraph } from './authz/node-graph.ts';
 import type { Authorizer } from './authz/port.ts';
 import { bootstrap } from './bootstrap.ts';
 import { authorizeVerb } from './http/authorize.ts';
@@ -53,6 +54,8 @@ export interface Security {
   readonly reviews: Reviews;
   /** Must hold before the server is ready. */
   readonly checks?: readonly HealthCheck[];
+  /** For the plugin that holds agents to their own node. */
+  readonly nodeGraph: NodeGraph;
   /** Plugins that ask who may do what; they come after the others. */
   readonly admission?: readonly AdmissionPlugin[];
   readonly close?: () => Promise<void>;
@@ -62,7 +65,7 @@ export interface ApiServerOptions {
   readonly datastore: Datastore;
   readonly definitions: readonly ResourceDefinition[];
   /** Makes the plugins, in the order they are asked. */
-  readonly admission: (context: SecurityContext) => readonly AdmissionPlugin[];
+  readonly admission: (context: AdmissionContext) => readonly AdmissionPlugin[];
   /** Called once every resource can be read and written, before the first request. */
   readonly security: (context: SecurityContext) => Security | Promise<Security>;
   readonly nodeConnector: NodeConnector;
@@ -151,7 +154,8 @@ class KedgeApiServer implements ApiServer {
     for (const problem of problems) log.warn('service address', { problem });
     const context = { client: this.#serverClient, cacheOf: this.#cacheOf, clock, log };
     this.#security = await this.#options.security(context);
-    admission.push(...this.#options.admission(context), ...(this.#security.admission ?? []));
+    const { nodeGraph, admission: own = [] } = this.#security;
+    admission.push(...this.#options.admission({ ...context, nodeGraph }), ...own);
     await bootstrap({
       client: this.#serverClient,
       serves: (resource) => this.registry.find(resource) !== undefined,

@@ -1,3 +1,4 @@
+import { selectedName } from '../api/fields.ts';
 import { copyJson } from '../api/json-value.ts';
 import { apiVersionOf, type KubeObject, type Resource } from '../api/resource.ts';
 import { apiError, badRequest, notFound } from '../api/status.ts';
@@ -79,7 +80,7 @@ class InProcessClient implements Client {
   }
 
   async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions = {}): Promise<KubeList<T>> {
-    const endpoint = this.#enter(resource, 'list', options);
+    const endpoint = this.#enter(resource, 'list', selectedBy(options));
     const page = await listObjects(endpoint.served, options);
     return {
       metadata: {
@@ -93,7 +94,7 @@ class InProcessClient implements Client {
 
   watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): AsyncIterable<WatchEvent<T>> {
     return inProcessWatch<T>(
-      () => this.#enter(resource, 'watch', options),
+      () => this.#enter(resource, 'watch', selectedBy(options)),
       options,
       AbortSignal.any([options.signal, this.#options.stopped]),
     );
@@ -170,7 +171,7 @@ class InProcessClient implements Client {
     resource: Resource<T>,
     options: ListOptions & DeleteOptions,
   ): Promise<void> {
-    const endpoint = this.#enter(resource, 'deletecollection', options);
+    const endpoint = this.#enter(resource, 'deletecollection', selectedBy(options));
     validateDeleteOptions(options);
     const page = await listObjects(endpoint.served, options);
     await deleteEach(endpoint.served, this.#request(endpoint, options, {}), options, page.items);
@@ -248,6 +249,12 @@ class InProcessClient implements Client {
     };
   }
 }
+
+/** A request for everything of one name is authorized as that name, as over HTTPS. */
+const selectedBy = ({ namespace, fieldSelector }: ListOptions): At => ({
+  namespace,
+  name: selectedName(fieldSelector),
+});
 
 function typed(resource: Resource, view: View, object: KubeObject): KubeObject {
   if (view.name === 'scale') return object;

@@ -20,7 +20,6 @@ import { type DefaultObject, defaultRbacObjects } from './authz/default-objects.
 import { createEscalationPlugin } from './authz/escalation.ts';
 import { createNodeAuthorizer } from './authz/node-authorizer.ts';
 import { createNodeGraph } from './authz/node-graph.ts';
-import { createNodeRestriction } from './authz/node-restriction.ts';
 import { createRbacAuthorizer } from './authz/rbac-authorizer.ts';
 import { reconcile } from './authz/reconcile.ts';
 import { createReviews } from './authz/reviews.ts';
@@ -64,7 +63,8 @@ export async function createSecurity(options: SecurityOptions & SecurityContext)
     authenticator,
     authorizer,
     reviews: createReviews({ authenticator, authorizer, tokens, clock }),
-    admission: [createNodeRestriction(graph), createEscalationPlugin({ rbac, authorizer })],
+    nodeGraph: graph,
+    admission: [createEscalationPlugin({ rbac, authorizer })],
     async close() {
       rbac.close();
       graph.close();

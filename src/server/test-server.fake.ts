@@ -1,17 +1,22 @@
+import { pods } from '../api/resources.gen.ts';
 import { apiError } from '../api/status.ts';
 import type { NodeConnector } from '../client/node-port.ts';
 import { createMemoryDatastore } from '../datastore/memory.ts';
 import type { Datastore } from '../datastore/port.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/log.ts';
-import type { AdmissionPlugin } from './admission/port.ts';
-import { type ApiServer, createApiServer, type Security } from './api-server.ts';
+import type { AdmissionContext, AdmissionPlugin } from './admission/port.ts';
+import { type ApiServer, createApiServer, type Security, type SecurityContext } from './api-server.ts';
+import { createNodeGraph } from './authz/node-graph.ts';
 import type { Reviews, UserInfo } from './registry/definition.ts';
+import { EMPTY_CACHE } from './registry/empty-cache.ts';
 import { RESOURCES } from './resources/table.ts';
 
 export interface TestServerOptions {
   readonly allow?: (user: UserInfo, verb: string) => boolean;
-  readonly admission?: readonly AdmissionPlugin[];
+  readonly admission?:
+    | readonly AdmissionPlugin[]
+    | ((context: AdmissionContext) => readonly AdmissionPlugin[]);
   readonly connector?: NodeConnector;
   readonly datastore?: Datastore;
   readonly clock?: Clock;
@@ -25,8 +30,9 @@ export async function startTestServer(
   const server = await createApiServer({
     datastore,
     definitions: RESOURCES,
-    admission: () => options.admission ?? [],
-    security: () => openSecurity(options),
+    admission: (context) =>
+      typeof options.admission === 'function' ? options.admission(context) : (options.admission ?? []),
+    security: (context) => openSecurity(options, context),
     nodeConnector: options.connector ?? {
       connect: async (node) => {
         throw apiError('ServiceUnavailable', `node ${node} is not connected`);
@@ -40,8 +46,14 @@ export async function startTestServer(
   return { server, datastore };
 }
 
-function openSecurity({ allow = () => true }: TestServerOptions): Security {
+function openSecurity(
+  { allow = () => true }: TestServerOptions,
+  { cacheOf, log }: SecurityContext,
+): Security {
+  const nodeGraph = createNodeGraph(cacheOf(pods) ?? EMPTY_CACHE, log);
   return {
+    nodeGraph,
+    close: async () => nodeGraph.close(),
     authenticator: {
       authenticate: async ({ token, certificate }) => {
         const name = token ?? certificate?.commonName;

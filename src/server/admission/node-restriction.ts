@@ -1,165 +1,136 @@
 import { equalJson } from '../../api/json-value.ts';
-import { pods } from '../../api/resources.gen.ts';
-import { isNotFound } from '../../api/status.ts';
-import type { Node, Pod } from '../../api/types.gen.ts';
-import type { AdmissionAttributes, AdmissionPlugin } from './port.ts';
+import type { KubeObject } from '../../api/resource.ts';
+import type { Node, Pod, TokenRequest } from '../../api/types.gen.ts';
+import { nodeNameOf } from '../authz/node-authorizer.ts';
+import type { NodeGraph } from '../authz/node-graph.ts';
+import { podReferences } from '../authz/pod-references.ts';
+import { isAllowedNodeLabel } from './node-labels.ts';
+import type { AdmissionAttributes, AdmissionPlugin, AdmissionPluginFactory } from './port.ts';
 import { refuse } from './refuse.ts';
 
-const USER_PREFIX = 'system:node:';
-const NODES_GROUP = 'system:nodes';
-const LEASE_NAMESPACE = 'kube-node-lease';
-
-/** The labels that a node may set on itself within Kubernetes' own domains. */
-const OWN_LABELS: ReadonlySet<string> = new Set([
-  'kubernetes.io/hostname',
-  'kubernetes.io/arch',
-  'kubernetes.io/os',
-  'beta.kubernetes.io/arch',
-  'beta.kubernetes.io/os',
-  'beta.kubernetes.io/instance-type',
-  'node.kubernetes.io/instance-type',
-  'failure-domain.beta.kubernetes.io/region',
-  'failure-domain.beta.kubernetes.io/zone',
-  'topology.kubernetes.io/region',
-  'topology.kubernetes.io/zone',
+const MIRROR = 'kubernetes.io/config.mirror';
+const GOVERNED: ReadonlySet<string> = new Set([
+  'pods',
+  'nodes',
+  'serviceaccounts',
+  'leases.coordination.k8s.io',
+  'csinodes.storage.k8s.io',
 ]);
 
-/** An agent's credential changes its own node, the pods on it and its own lease, nothing else. */
-export function nodeRestriction(): AdmissionPlugin {
-  return {
-    name: 'NodeRestriction',
-    handles: ({ user }) => user.groups.includes(NODES_GROUP) && user.name.startsWith(USER_PREFIX),
-    async mutate(attributes) {
-      const node = attributes.user.name.slice(USER_PREFIX.length);
-      const { group, resource } = attributes.resource;
-      if (group === '' && resource === 'nodes') checkNode(attributes, node);
-      else if (group === '' && resource === 'pods') await checkPod(attributes, node);
-      else if (group === '' && resource === 'serviceaccounts') await checkToken(attributes, node);
-      else if (group === 'coordination.k8s.io' && resource === 'leases') checkLease(attributes, node);
-      else if (group === 'storage.k8s.io' && resource === 'csinodes')
-        checkOwnName(attributes, node, 'CSINode');
-    },
-  };
+/**
+ * What a node may write, as far as only the content tells: its own Node without labels and taints that decide what
+ * may run on it, mirror pods of its own, tokens for its own pods (upstream's NodeRestriction).
+ */
+export const nodeRestriction: AdmissionPluginFactory = ({ nodeGraph }): AdmissionPlugin => ({
+  name: 'NodeRestriction',
+  handles: ({ user, resource }) => nodeNameOf(user) !== undefined && GOVERNED.has(keyOf(resource)),
+  validate(attributes) {
+    const node = nodeNameOf(attributes.user);
+    const why = node === undefined ? undefined : refusal(node, attributes, nodeGraph);
+    if (why !== undefined) throw refuse(attributes, why);
+  },
+});
+
+const keyOf = (resource: { group: string; resource: string }): string =>
+  resource.group === '' ? resource.resource : `${resource.resource}.${resource.group}`;
+
+function refusal(node: string, attributes: AdmissionAttributes, graph: NodeGraph): string | undefined {
+  const { resource, operation, object } = attributes;
+  const name = object?.metadata.name ?? attributes.name;
+  switch (keyOf(resource)) {
+    case 'pods':
+      return podRefusal(node, attributes);
+    case 'nodes':
+      return nodeRefusal(node, attributes);
+    case 'serviceaccounts':
+      return attributes.subresource === 'token' ? tokenRefusal(node, attributes, graph) : undefined;
+    case 'leases.coordination.k8s.io':
+      return operation === 'CREATE' && name !== node
+        ? 'can only access node lease with the same name as the requesting node'
+        : undefined;
+    default:
+      return name === node ? undefined : 'can only access CSINode with the same name as the requesting node';
+  }
 }
 
-function checkNode(attributes: AdmissionAttributes, self: string): void {
-  const { operation, name, object, oldObject } = attributes;
-  const named = name || (object?.metadata.name ?? '');
-  if (named !== self) {
-    throw refuse(
-      attributes,
-      `node ${JSON.stringify(self)} is not allowed to modify node ${JSON.stringify(named)}`,
-    );
-  }
+function podRefusal(
+  node: string,
+  { operation, subresource, object, oldObject }: AdmissionAttributes,
+): string | undefined {
+  const quoted = JSON.stringify(node);
+  const boundTo = (oldObject as Pod | undefined)?.spec?.nodeName;
+  if (operation === 'CREATE' && subresource === '') return mirrorRefusal(node, object as Pod);
   if (operation === 'DELETE')
-    throw refuse(attributes, `node ${JSON.stringify(self)} is not allowed to delete itself`);
-  const labels = object?.metadata.labels ?? {};
+    return boundTo === node
+      ? undefined
+      : `node ${quoted} can only delete pods with spec.nodeName set to itself`;
+  if (operation !== 'UPDATE') return undefined;
+  if (subresource !== 'status')
+    return `unexpected pod subresource ${JSON.stringify(subresource)}, only 'status' and 'eviction' are allowed`;
+  if (boundTo !== node)
+    return `node ${quoted} can only update pod status for pods with spec.nodeName set to itself`;
+  if (!equalJson(object?.metadata.labels ?? {}, oldObject?.metadata.labels ?? {}))
+    return `node ${quoted} cannot update labels through pod status`;
+  return undefined;
+}
+
+/** A mirror pod shows what runs anyway. It must not reach for anything of the cluster. */
+function mirrorRefusal(node: string, pod: Pod): string | undefined {
+  const quoted = JSON.stringify(node);
+  const { annotations = {}, ownerReferences = [], ...metadata } = pod.metadata;
+  if (annotations[MIRROR] === undefined)
+    return `pod does not have ${JSON.stringify(MIRROR)} annotation, node ${quoted} can only create mirror pods`;
+  if (pod.spec?.nodeName !== node)
+    return `node ${quoted} can only create pods with spec.nodeName set to itself`;
+  const [owner] = ownerReferences;
+  if (ownerReferences.length > 1 || (owner && (owner.kind !== 'Node' || owner.name !== node)))
+    return `node ${quoted} can only create pods with an owner reference set to itself`;
+  // What it would name, were it an ordinary pod.
+  const named = [...podReferences({ ...pod, metadata })].map((reference) => reference.split('/')[0]);
+  if (named.includes('serviceaccounts'))
+    return `node ${quoted} can not create pods that reference a service account`;
+  return named.length > 0 ? `node ${quoted} can not create pods that reference ${named[0]}` : undefined;
+}
+
+function nodeRefusal(
+  node: string,
+  { operation, object, oldObject, name }: AdmissionAttributes,
+): string | undefined {
+  const quoted = JSON.stringify(node);
+  const target = object?.metadata.name ?? name;
+  if (target !== node) return `node ${quoted} is not allowed to modify node ${JSON.stringify(target)}`;
+  if (operation === 'DELETE' || object === undefined) return undefined;
+  const labels = refusedLabels(object, oldObject);
+  if (labels.length > 0)
+    return oldObject
+      ? `is not allowed to modify labels: ${labels.join(', ')}`
+      : `node ${quoted} is not allowed to set the following labels: ${labels.join(', ')}`;
+  if (oldObject === undefined) return undefined;
+  if (!equalJson((object as Node).spec?.taints ?? [], (oldObject as Node).spec?.taints ?? []))
+    return `node ${quoted} is not allowed to modify taints`;
+  if (!equalJson(object.metadata.ownerReferences ?? [], oldObject.metadata.ownerReferences ?? []))
+    return `node ${quoted} is not allowed to modify ownerReferences`;
+  return undefined;
+}
+
+function refusedLabels(object: KubeObject, oldObject: KubeObject | undefined): string[] {
+  const now = object.metadata.labels ?? {};
   const before = oldObject?.metadata.labels ?? {};
-  const changed = [...new Set([...Object.keys(labels), ...Object.keys(before)])].filter(
-    (key) => labels[key] !== before[key],
-  );
-  const forbidden = changed.filter(isReserved).sort();
-  if (forbidden.length > 0) {
-    const verb = operation === 'CREATE' ? 'set' : 'modify';
-    throw refuse(attributes, `is not allowed to ${verb} the following labels: ${forbidden.join(', ')}`);
-  }
-  if (operation !== 'UPDATE') return;
-  const [taints, old] = [(object as Node).spec?.taints ?? [], (oldObject as Node).spec?.taints ?? []];
-  if (!equalJson(taints, old))
-    throw refuse(attributes, `node ${JSON.stringify(self)} is not allowed to modify taints`);
+  return [...new Set([...Object.keys(now), ...Object.keys(before)])]
+    .filter((label) => now[label] !== before[label] && !isAllowedNodeLabel(label))
+    .sort();
 }
 
-/** Labels in Kubernetes' domains belong to the cluster, so that no node can attract pods by lying. */
-function isReserved(key: string): boolean {
-  if (OWN_LABELS.has(key)) return false;
-  const domain = key.includes('/') ? (key.split('/')[0] ?? '') : '';
-  const within = (parent: string): boolean => domain === parent || domain.endsWith(`.${parent}`);
-  if (within('node-restriction.kubernetes.io')) return true;
-  if (within('kubelet.kubernetes.io') || within('node.kubernetes.io')) return false;
-  return within('kubernetes.io') || within('k8s.io');
-}
-
-async function checkPod(attributes: AdmissionAttributes, self: string): Promise<void> {
-  const { operation, subresource, object, oldObject } = attributes;
-  if (operation === 'CONNECT') return;
-  if (operation === 'CREATE' && subresource === '') {
-    checkMirror(attributes, object as Pod, self);
-    return;
-  }
-  if (subresource === 'status' || operation === 'DELETE') {
-    const on = (oldObject as Pod | undefined)?.spec?.nodeName;
-    if (on === self) return;
-    const doing = operation === 'DELETE' ? 'delete pods' : 'update pod status for pods';
-    throw refuse(
-      attributes,
-      `node ${JSON.stringify(self)} can only ${doing} with spec.nodeName set to itself`,
-    );
-  }
-  if (subresource === 'eviction') {
-    const pod = await attributes.client.get(pods, { name: attributes.name, namespace: attributes.namespace });
-    if (pod.spec?.nodeName === self) return;
-    throw refuse(attributes, `node ${self} can only evict pods with spec.nodeName set to itself`);
-  }
-  throw refuse(
-    attributes,
-    `unexpected operation ${JSON.stringify(operation)}, node ${JSON.stringify(self)} can only create mirror pods, update the status of its pods and delete them`,
-  );
-}
-
-function checkMirror(attributes: AdmissionAttributes, pod: Pod, self: string): void {
-  if (pod.metadata.annotations?.['kubernetes.io/config.mirror'] === undefined) {
-    throw refuse(
-      attributes,
-      'pod does not have "kubernetes.io/config.mirror" annotation, node can only create mirror pods',
-    );
-  }
-  if (pod.spec?.nodeName !== self) {
-    throw refuse(
-      attributes,
-      `node ${JSON.stringify(self)} can only create pods with spec.nodeName set to itself`,
-    );
-  }
-}
-
-/** Tokens only for pods that run on this node. */
-async function checkToken(attributes: AdmissionAttributes, self: string): Promise<void> {
-  if (attributes.subresource !== 'token') return;
-  const request = attributes.object as {
-    spec?: { boundObjectRef?: { kind?: string; name?: string; uid?: string } };
-  };
-  const bound = request?.spec?.boundObjectRef;
-  if (bound?.kind !== 'Pod' || !bound.name)
-    throw refuse(attributes, 'node requested token not bound to a pod');
-  if (!bound.uid) throw refuse(attributes, 'node requested token with a pod binding without a uid');
-  let pod: Pod;
-  try {
-    pod = await attributes.client.get(pods, { name: bound.name, namespace: attributes.namespace });
-  } catch (error) {
-    if (isNotFound(error)) throw refuse(attributes, `pod ${bound.name} not found`);
-    throw error;
-  }
-  if (pod.metadata.uid !== bound.uid) {
-    throw refuse(
-      attributes,
-      `the UID in the bound object reference (${bound.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
-    );
-  }
-  if (pod.spec?.nodeName !== self)
-    throw refuse(attributes, 'node requested token bound to a pod scheduled on a different node');
-}
-
-function checkLease(attributes: AdmissionAttributes, self: string): void {
-  if (attributes.namespace !== LEASE_NAMESPACE) {
-    throw refuse(
-      attributes,
-      `can only access leases in the ${JSON.stringify(LEASE_NAMESPACE)} system namespace`,
-    );
-  }
-  checkOwnName(attributes, self, 'node lease');
-}
-
-function checkOwnName(attributes: AdmissionAttributes, self: string, what: string): void {
-  const named = attributes.name || (attributes.object?.metadata.name ?? '');
-  if (named !== self)
-    throw refuse(attributes, `can only access ${what} with the same name as the requesting node`);
+function tokenRefusal(
+  node: string,
+  { object, namespace }: AdmissionAttributes,
+  graph: NodeGraph,
+): string | undefined {
+  const ref = (object as TokenRequest | undefined)?.spec?.boundObjectRef;
+  if (ref?.kind !== 'Pod' || ref.apiVersion !== 'v1' || !ref.name)
+    return 'node requested token not bound to a pod';
+  if (!ref.uid) return 'node requested token with a pod binding without a uid';
+  return graph.nodeOf(namespace, ref.name) === node
+    ? undefined
+    : 'node requested token bound to a pod scheduled on a different node';
 }

@@ -1,6 +1,7 @@
 import type { KubeObject, Resource } from '../../api/resource.ts';
 import type { Client } from '../../client/port.ts';
 import type { Clock } from '../../lib/clock.ts';
+import type { NodeGraph } from '../authz/node-graph.ts';
 import type { UserInfo } from '../registry/definition.ts';
 
 export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
@@ -44,8 +45,13 @@ export interface AdmissionAttributes {
   warn(text: string): void;
 }
 
-/** Makes a plugin that needs state of its own (informers, counters). */
-export type AdmissionPluginFactory = (context: {
+/** What plugins are made of. */
+export interface AdmissionContext {
   readonly client: Client;
   readonly clock: Clock;
-}) => AdmissionPlugin;
+  /** Which node runs which pod, and what that pod uses. */
+  readonly nodeGraph: NodeGraph;
+}
+
+/** Makes a plugin, with state of its own where it needs any (informers, counters). */
+export type AdmissionPluginFactory = (context: AdmissionContext) => AdmissionPlugin;

@@ -6,7 +6,7 @@ import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import { persistentVolumeClaimResize } from './persistent-volume-claim-resize.ts';
 import { podSecurity } from './pod-security.ts';
-import type { AdmissionPlugin, AdmissionPluginFactory } from './port.ts';
+import type { AdmissionContext, AdmissionPlugin, AdmissionPluginFactory } from './port.ts';
 import { priority } from './priority.ts';
 import { resourceQuota } from './resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
@@ -32,6 +32,6 @@ const PLUGINS: readonly AdmissionPluginFactory[] = [
   resourceQuota,
 ];
 
-export function createAdmission(context: Parameters<AdmissionPluginFactory>[0]): readonly AdmissionPlugin[] {
+export function createAdmission(context: AdmissionContext): readonly AdmissionPlugin[] {
   return PLUGINS.map((make) => make(context));
 }

@@ -28,8 +28,9 @@ export function nodeNameOf(user: {
 
 /**
  * What a node's own credential opens: its Node, its lease, its pods, and the secrets, config maps and volumes those
- * pods use (upstream's Node authorizer, KEP-279). It has no opinion about anybody else. Unlike upstream's, it
- * also decides about writes to nodes and pods by name, so that no other plugin is needed for it.
+ * pods use (upstream's Node authorizer, KEP-279). It has no opinion about anybody else. Unlike upstream's, it lets an
+ * agent watch the claims and volumes that it may get, refuses what no agent of ours does, and decides about writes to
+ * nodes and pods by name before admission looks at their content.
  */
 export function createNodeAuthorizer({ graph, volumeOf }: NodeAuthorizerOptions): VetoingAuthorizer {
   const rules = nodeRules();
@@ -68,7 +69,7 @@ function decide(
     case 'persistentvolumeclaims':
       return subresource === 'status'
         ? updateUsedClaim(node, attributes, graph)
-        : readUsed(node, key, new Set(['get']), attributes, graph);
+        : readUsed(node, key, READS, attributes, graph);
     case 'resourceclaims.resource.k8s.io':
       return readUsed(node, 'resourceclaims', new Set(['get']), attributes, graph);
     case 'persistentvolumes':
@@ -81,6 +82,9 @@ function decide(
       return verb === 'create' || name === node
         ? undefined
         : no('can only access CSINode with the same name as the requesting node');
+    case 'volumeattachments.storage.k8s.io':
+    case 'resourceslices.resource.k8s.io':
+      return no('agents attach no volumes and offer no devices');
     case 'nodes':
       return ownNode(node, attributes);
     case 'pods':
@@ -123,7 +127,7 @@ function readUsedVolume(
   graph: NodeGraph,
   volumeOf: NodeAuthorizerOptions['volumeOf'],
 ): Decision {
-  if (verb !== 'get') return no('can only get individual resources of this type');
+  if (!READS.has(verb) || name === '') return no('can only read individual resources of this type');
   if (subresource !== '') return no('cannot get subresource');
   for (const claim of graph.claims(node)) {
     const [namespace = '', claimName = ''] = claim.split('/');

@@ -30,6 +30,7 @@ describe('parseRequest', () => {
     ],
     ['DELETE', '/api/v1/namespaces/a/secrets', { verb: 'deletecollection', resource: 'secrets', name: '' }],
     ['GET', '/api/v1/pods?fieldSelector=metadata.name%3Dx', { verb: 'list', name: 'x' }],
+    ['GET', '/api/v1/secrets?fieldSelector=type!%3D%5C,metadata.name%3Dx', { verb: 'list', name: '' }],
     [
       'GET',
       '/api/v1/namespaces/a/services/web:http/proxy/x/y',

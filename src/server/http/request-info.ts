@@ -1,3 +1,5 @@
+import { selectedName } from '../../api/fields.ts';
+
 /** What a request is about, read from method and URL alone (upstream's RequestInfoFactory). */
 export type RequestInfo = ResourceRequest | PathRequest;
 
@@ -35,6 +37,9 @@ const VERBS: Readonly<Record<string, string>> = {
 /** Under `/namespaces/<name>/` these are subresources of the Namespace, anything else a resource in it. */
 const NAMESPACE_SUBRESOURCES = new Set(['status', 'finalize']);
 
+/** They may be about one object, too, which their field selector then names. */
+const LISTING: ReadonlySet<string> = new Set(['list', 'watch', 'deletecollection']);
+
 /** `undefined` for a path that cannot be decoded. */
 export function parseRequest(method: string, path: string, query: URLSearchParams): RequestInfo | undefined {
   const other: PathRequest = { isResource: false, path, verb: method.toLowerCase() };
@@ -55,7 +60,7 @@ export function parseRequest(method: string, path: string, query: URLSearchParam
     group,
     version,
     ...target,
-    name: target.name || selectedName(verb, query),
+    name: target.name || (LISTING.has(verb) ? selectedName(query.get('fieldSelector') ?? '') : ''),
   };
 }
 
@@ -86,12 +91,6 @@ function verbOf(method: string, name: string, watchPrefix: boolean, query: URLSe
   if (name !== '') return verb;
   if (verb === 'get') return 'list';
   return verb === 'delete' ? 'deletecollection' : verb;
-}
-
-/** A list or watch of one name is authorized as that name. */
-function selectedName(verb: string, query: URLSearchParams): string {
-  if (verb !== 'list' && verb !== 'watch' && verb !== 'deletecollection') return '';
-  return /(?:^|,)metadata\.name==?([^,]+)/.exec(query.get('fieldSelector') ?? '')?.[1] ?? '';
 }
 
 /** How upstream reads boolean query parameters: anything but an explicit no. */

@@ -2,15 +2,17 @@ import { describe, expect, it } from 'vitest';
 import type { KubeObject, Resource } from '../../api/resource.ts';
 import { leases, nodes, pods, serviceAccounts } from '../../api/resources.gen.ts';
 import { ApiError } from '../../api/status.ts';
-import type { AdmissionAttributes } from '../admission/port.ts';
-import { PodGraph } from './node-graph.ts';
+import { FakeClient } from '../../client/fake-client.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { PodGraph } from '../authz/node-graph.ts';
 import { isAllowedNodeLabel } from './node-labels.ts';
-import { createNodeRestriction } from './node-restriction.ts';
+import { nodeRestriction } from './node-restriction.ts';
+import type { AdmissionAttributes } from './port.ts';
 
 const graph = new PodGraph();
 graph.put({ metadata: { name: 'mine', namespace: 'ns' }, spec: { nodeName: 'pi', containers: [] } });
 graph.put({ metadata: { name: 'foreign', namespace: 'ns' }, spec: { nodeName: 'far', containers: [] } });
-const plugin = createNodeRestriction(graph);
+const plugin = nodeRestriction({ client: new FakeClient(systemClock), clock: systemClock, nodeGraph: graph });
 
 interface Case {
   resource: Resource;
