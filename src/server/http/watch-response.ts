@@ -4,7 +4,7 @@ import { apiError } from '../../api/status.ts';
 import type { Clock, Timer } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import type { Endpoint } from '../registry/registry.ts';
-import { type OpenedWatch, openWatch, type WatchQuery } from '../registry/watch.ts';
+import { type OpenedWatch, openWatch, prepareWatch, type WatchQuery } from '../registry/watch.ts';
 import type { CachedObject, CacheEvent } from '../watchcache/port.ts';
 import { type Exchange, setWarnings, statusOf } from './exchange.ts';
 
@@ -101,6 +101,7 @@ class WatchStream {
       this.#finish = resolve;
     });
     let refusal: unknown;
+    await prepareWatch(this.#options.endpoint.served, this.#options.query);
     try {
       this.#opened = openWatch(this.#options.endpoint.served, this.#options.query, {
         event: (event) => this.#event(event),

@@ -7,6 +7,7 @@ export const EMPTY_CACHE: WatchCache = {
   get: () => undefined,
   list: () => [],
   ownedBy: () => [],
+  reach: () => Promise.resolve(),
   watch: () => ({ stop: () => {} }),
   close: () => {},
 };

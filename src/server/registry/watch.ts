@@ -42,6 +42,13 @@ export function validateWatchQuery(query: WatchQuery): void {
   if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors);
 }
 
+/** Brings back what a watch from before a restart needs to resume; to be awaited before `openWatch`. */
+export async function prepareWatch({ cache }: ServedResource, query: WatchQuery): Promise<void> {
+  const version = Number(query.resourceVersion ?? 0);
+  if (Number.isSafeInteger(version) && version > 0 && query.sendInitialEvents === undefined)
+    await cache.reach(version);
+}
+
 /**
  * Starts a watch: the state first where the query asks for it, then changes. Throws 400 and 422 for a bad query,
  * 410 when the revision is no longer held, 504 for one that lies in the future.

@@ -46,6 +46,20 @@ export class EventRing {
     while (this.#isOver(event.atMs)) this.#dropOldest();
   }
 
+  /** Puts older events in front: all changes after `floor` up to the present floor. */
+  prepend(events: readonly PastEvent[], floor: number): void {
+    for (const { before, after } of events) {
+      before?.hold();
+      after?.hold();
+    }
+    this.#events = [...events, ...this.#events.slice(this.#start)];
+    this.#start = 0;
+    this.#bytes += events.reduce((sum, event) => sum + sizeOf(event), 0);
+    this.#floor = floor;
+    const newest = this.#events.at(-1);
+    while (newest && this.#isOver(newest.atMs)) this.#dropOldest();
+  }
+
   /** Changes after `revision`, which must not lie below `floor`. */
   *after(revision: number): Iterable<PastEvent> {
     let low = this.#start;

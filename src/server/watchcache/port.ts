@@ -14,6 +14,11 @@ export interface WatchCache {
   /** Objects one of whose ownerReferences has this uid. */
   ownedBy(uid: string): readonly CachedObject[];
   /**
+   * Brings back events after `afterRevision` from the datastore where they are still there, so that a watcher from
+   * before a restart can resume. Never rejects: what cannot be had makes `watch` answer 410.
+   */
+  reach(afterRevision: number): Promise<void>;
+  /**
    * Delivers matching events after `afterRevision`, past ones first. Throws a 410 `ApiError` (reason `Expired`)
    * when they are no longer held. Calls are synchronous and in revision order; `watcher` must not throw.
    */

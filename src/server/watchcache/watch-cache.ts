@@ -1,6 +1,6 @@
 import { apiError } from '../../api/status.ts';
 import type { Change } from '../../datastore/port.ts';
-import { CacheRecord, DeletedRecord, type RecordFactory } from './cache-record.ts';
+import { CacheRecord, DeletedRecord, type RecordFactory, type StoredVersion } from './cache-record.ts';
 import { EventRing, type PastEvent, type RingLimits } from './event-ring.ts';
 import type { CachedObject, CacheEvent, Selection, WatchCache, Watcher, WatchHandle } from './port.ts';
 import { SortedRecords } from './sorted-records.ts';
@@ -13,6 +13,15 @@ export interface ResourceCacheOptions {
   readonly currentRevision: () => number;
   readonly nowMs: () => number;
   readonly onClose: () => void;
+  /** What the datastore still knows of the past of this resource. */
+  readonly history: History;
+}
+
+export interface History {
+  /** Oldest first, at most `limit`. Rejects when they were compacted away. */
+  changes(afterRevision: number, limit: number): Promise<readonly Change[]>;
+  /** The object as it was at a revision. */
+  get(key: string, revision: number): Promise<StoredVersion | undefined>;
 }
 
 interface Subscription {
@@ -30,6 +39,7 @@ export class ResourceCache implements WatchCache {
   readonly #subscriptions = new Set<Subscription>();
   #ring: EventRing;
   #closed = false;
+  #reaching: Promise<void> = Promise.resolve();
 
   constructor(options: ResourceCacheOptions) {
     this.#options = options;
@@ -58,6 +68,40 @@ export class ResourceCache implements WatchCache {
 
   ownedBy(uid: string): readonly CachedObject[] {
     return [...(this.#byOwner.get(uid) ?? [])];
+  }
+
+  reach(afterRevision: number): Promise<void> {
+    if (this.#closed || afterRevision >= this.#ring.floor) return Promise.resolve();
+    // One after the other: the first may reach far enough for the rest.
+    this.#reaching = this.#reaching.then(() => this.#reachBack(afterRevision)).catch(() => {});
+    return this.#reaching;
+  }
+
+  async #reachBack(afterRevision: number): Promise<void> {
+    const { factory, history, limits, nowMs } = this.#options;
+    const ring = this.#ring;
+    const { floor } = ring;
+    if (this.#closed || afterRevision >= floor) return;
+    const found = await history.changes(afterRevision, limits.ringEvents + 1);
+    const changes = found.filter(({ revision }) => revision <= floor);
+    if (found.length > limits.ringEvents && changes.length === found.length) return;
+    const newest = new Map<string, CacheRecord | undefined>();
+    const events: PastEvent[] = [];
+    for (const change of changes) {
+      if (!newest.has(change.key)) {
+        const old = await history.get(change.key, afterRevision);
+        newest.set(change.key, old && new CacheRecord(factory, old));
+      }
+      const before = newest.get(change.key);
+      const after = change.type === 'put' ? new CacheRecord(factory, change) : undefined;
+      newest.set(change.key, after);
+      events.push({ revision: change.revision, before, after, atMs: nowMs() });
+    }
+    // Events may have left the ring meanwhile; then there is a gap, and the watcher has to list.
+    const fits = !this.#closed && this.#ring === ring && ring.floor === floor;
+    const target = fits ? ring : new EventRing(limits, floor);
+    target.prepend(events, afterRevision);
+    if (!fits) target.clear();
   }
 
   watch(selection: Selection, afterRevision: number, watcher: Watcher): WatchHandle {

@@ -5,7 +5,7 @@ import { createMemoryDatastore } from '../../datastore/memory.ts';
 import type { Datastore } from '../../datastore/port.ts';
 import { FakeClock } from '../../lib/fake-clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
-import type { CacheEvent, Selection, WatchCache } from './port.ts';
+import type { CachedObject, CacheEvent, Selection, WatchCache } from './port.ts';
 import { encodeForStorage } from './stored-object.ts';
 import { createWatchCache, createWatchCaches, type WatchCaches } from './watch-caches.ts';
 
@@ -187,6 +187,39 @@ describe('a watch cache', () => {
       }),
     );
     expect(follow(cache, {}, cache.revision - 3).events).toHaveLength(3);
+  });
+
+  it('brings back what a watcher from before a restart missed, until it was compacted', async () => {
+    const start = await put(datastore, pod('default', 'old', { labels: { app: 'a' } }));
+    const relabelled = await put(datastore, pod('default', 'old', { labels: { app: 'b' } }));
+    const created = await put(datastore, pod('default', 'new', { labels: { app: 'a' } }));
+    const deleted = await remove(datastore, 'default', 'new');
+    const later = createWatchCaches({ datastore, clock });
+    try {
+      const reopened = await later.open(PODS);
+      const last = await put(datastore, pod('default', 'last'));
+      expect(() => follow(reopened, {}, start)).toThrow(expect.objectContaining({ code: 410 }));
+      await Promise.all([reopened.reach(start), reopened.reach(created)]);
+      expect(told(follow(reopened, {}, start))).toEqual([
+        `MODIFIED default/old ${relabelled}`,
+        `ADDED default/new ${created}`,
+        `DELETED default/new ${deleted}`,
+        `ADDED default/last ${last}`,
+      ]);
+      const onlyA = { matches: ({ labels }: CachedObject) => labels['app'] === 'a' };
+      expect(told(follow(reopened, onlyA, start))[0]).toBe(`DELETED default/old ${relabelled}`);
+    } finally {
+      later.close();
+    }
+    await datastore.compact(created);
+    const compacted = createWatchCaches({ datastore, clock });
+    try {
+      const reopened = await compacted.open(PODS);
+      await reopened.reach(start);
+      expect(() => follow(reopened, {}, start)).toThrow(expect.objectContaining({ code: 410 }));
+    } finally {
+      compacted.close();
+    }
   });
 
   it('forgets old events sooner than recent ones', async () => {

@@ -85,6 +85,10 @@ class Hub implements WatchCaches {
       currentRevision: () => this.revision,
       nowMs: () => this.#clock.monotonicMs(),
       onClose: () => this.#feeds.delete(prefix),
+      history: {
+        changes: (afterRevision, max) => this.#datastore.changes({ prefix, afterRevision, limit: max }),
+        get: (key, revision) => this.#datastore.get(key, revision),
+      },
     });
     const feed: Feed = { cache, waiting: [] };
     this.#feeds.set(prefix, feed);
