@@ -1,3 +1,5 @@
 import { main } from './cli/program.ts';
 
-process.exitCode = await main(process.argv.slice(2), process.argv0);
+main(process.argv.slice(2), process.argv0).then((code) => {
+  process.exitCode = code;
+});

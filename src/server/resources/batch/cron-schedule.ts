@@ -32,7 +32,7 @@ export function scheduleProblem(schedule: string): string | undefined {
   if (text === '') return 'empty spec string';
   if (text.startsWith('@')) {
     if (NAMED.has(text)) return undefined;
-    return /^@every \d+(\.\d+)?(ns|us|µs|ms|s|m|h)/.test(text)
+    return /^@every \d+(\.\d+)?(ns|us|\u00b5s|ms|s|m|h)/.test(text)
       ? undefined
       : `unrecognized descriptor: ${text}`;
   }
