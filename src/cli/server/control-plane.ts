@@ -13,6 +13,7 @@ import { errorText, type Logger } from '../../lib/log.ts';
 import { startScheduler } from '../../scheduler/scheduler.ts';
 import { createAdmission } from '../../server/admission/table.ts';
 import { type ApiServer, createApiServer } from '../../server/api-server.ts';
+import { legacyTokenSigner } from '../../server/authn/legacy-tokens.ts';
 import type { Listener, TlsFiles } from '../../server/http/listener.ts';
 import { writeKubeconfig } from '../../server/pki/kubeconfig.ts';
 import { servingNames } from '../../server/pki/names.ts';
@@ -25,7 +26,6 @@ import { nativeParts } from './native.ts';
 
 export interface ControlPlane {
   readonly server: ApiServer;
-  readonly informers: InformerFactory;
   /** Stops in the reverse order of the start; the last acknowledged write is on disk when it resolves. */
   stop(): Promise<void>;
 }
@@ -71,19 +71,23 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     });
     stops.push(() => informers.stop());
     stops.push(...startLoops(options, { server, informers, pki }));
-    return { server, informers, stop: () => stopAll(stops, log) };
+    return { server, stop: () => stopAll(stops, log) };
   } catch (error) {
     await stopAll(stops, log);
     throw error;
   }
 }
 
-/** In-process parts are the server itself; their names tell managed fields and audit who wrote. */
+/**
+ * All controllers in one: what they do together is nearly everything, and the role of upstream's name allows no
+ * writes, which are left to an account for each. The name tells managed fields and audit who wrote.
+ */
 const CONTROLLER_MANAGER = {
   name: 'system:kube-controller-manager',
   groups: ['system:masters', 'system:authenticated'],
 };
-const SCHEDULER = { name: 'system:kube-scheduler', groups: ['system:masters', 'system:authenticated'] };
+/** Its roles, `system:kube-scheduler` and `system:volume-scheduler`, are upstream's. */
+const SCHEDULER = { name: 'system:kube-scheduler', groups: ['system:authenticated'] };
 
 async function stopAll(stops: (() => Promise<void>)[], log: Logger): Promise<void> {
   for (const stop of stops.splice(0).reverse()) {
@@ -208,6 +212,7 @@ function startLoops(
 ): (() => Promise<void>)[] {
   const stops: (() => Promise<void>)[] = [];
   const client = server.client(CONTROLLER_MANAGER);
+  const signLegacy = legacyTokenSigner(pki.serviceAccountKeyPem);
   const events = createEventRecorder({
     client,
     clock,
@@ -228,21 +233,24 @@ function startLoops(
           resources: server.registry.endpoints
             .filter(({ conversion, served }) => !conversion && !served.definition.virtual)
             .map(({ resource }) => resource),
-          signLegacyToken: async () => {
-            throw new Error('legacy tokens are not signed');
-          },
+          signLegacyToken: async (claims) => signLegacy(claims),
         },
       },
       config.disabled,
     ),
   );
   if (!config.disabled.has('scheduler')) {
-    const scheduler = server.client(SCHEDULER);
+    const own = server.client(SCHEDULER);
     stops.push(
       startScheduler({
-        client: scheduler,
+        client: own,
         informers,
-        events: events.for('default-scheduler'),
+        events: createEventRecorder({
+          client: own,
+          clock,
+          log: log.child('events'),
+          component: 'default-scheduler',
+        }),
         clock,
         log: log.child('scheduler'),
       }),

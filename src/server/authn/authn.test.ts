@@ -7,6 +7,7 @@ import { FakeClock } from '../../lib/fake-clock.ts';
 import { generateKeyPem } from '../../lib/pki/key.ts';
 import { createAuthenticator, type TokenAuthenticator } from './authenticator.ts';
 import type { Identity, IdentityLookups, PodIdentity } from './identity-lookups.ts';
+import { legacyTokenSigner } from './legacy-tokens.ts';
 import { jsonWebKeySet } from './openid.ts';
 import { createServiceAccountTokens, type ServiceAccountTokens } from './service-account-tokens.ts';
 
@@ -202,6 +203,64 @@ describe('service account tokens', () => {
     expect(refusal(() => issue({ boundObjectRef: bound }))).toContain(
       'running with different serviceaccount name',
     );
+  });
+});
+
+describe('tokens of Secrets', () => {
+  const claims = {
+    namespace: 'ns',
+    serviceAccountName: 'web',
+    serviceAccountUid: 'sa-1',
+    secretName: 'web-token',
+  };
+  const store = (token: string, metadata: Partial<Secret['metadata']> = {}) =>
+    secrets.set('ns/web-token', {
+      metadata: { name: 'web-token', namespace: 'ns', uid: 's-1', ...metadata },
+      type: 'kubernetes.io/service-account-token',
+      data: { token: Buffer.from(token).toString('base64') },
+    });
+
+  it("carry upstream's claims and no end", () => {
+    expect(decodeJwt(legacyTokenSigner(keyPem)(claims))).toEqual({
+      iss: 'kubernetes/serviceaccount',
+      'kubernetes.io/serviceaccount/namespace': 'ns',
+      'kubernetes.io/serviceaccount/secret.name': 'web-token',
+      'kubernetes.io/serviceaccount/service-account.name': 'web',
+      'kubernetes.io/serviceaccount/service-account.uid': 'sa-1',
+      sub: 'system:serviceaccount:ns:web',
+    });
+  });
+
+  it('count as long as Secret and account are there, for the API server alone', async () => {
+    const token = legacyTokenSigner(keyPem)(claims);
+    store(token);
+    await clock.advance(20 * 365 * 24 * 3600_000);
+    expect(await authenticator.authenticate({ token })).toMatchObject({
+      name: 'system:serviceaccount:ns:web',
+      uid: 'sa-1',
+      groups: ['system:serviceaccounts', 'system:serviceaccounts:ns', 'system:authenticated'],
+    });
+    await expect(authenticator.authenticate({ token, audiences: ['vault'] })).rejects.toThrow('Unauthorized');
+    for (const change of [
+      () => store(`${token}x`),
+      () => store(token, { deletionTimestamp: '2026-01-01T00:00:00Z' }),
+      () => store(token, { labels: { 'kubernetes.io/legacy-token-invalid-since': '2026-01-01' } }),
+      () => secrets.clear(),
+    ]) {
+      change();
+      await expect(who(token)).rejects.toThrow('Unauthorized');
+    }
+    store(token);
+    accounts.set('ns/web', alive('sa-2'));
+    await expect(who(token)).rejects.toThrow('Unauthorized');
+  });
+
+  it('cannot be forged or bent', async () => {
+    const forged = legacyTokenSigner(generateKeyPem())(claims);
+    store(forged);
+    await expect(who(forged)).rejects.toThrow('Unauthorized');
+    const nameless = legacyTokenSigner(keyPem)({ ...claims, secretName: '' });
+    await expect(who(nameless)).rejects.toThrow('Unauthorized');
   });
 });
 

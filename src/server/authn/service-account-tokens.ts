@@ -8,6 +8,7 @@ import { EARLIEST_NOW_MS } from '../../lib/pki/validity.ts';
 import type { UserInfo } from '../registry/definition.ts';
 import type { Identity, IdentityLookups } from './identity-lookups.ts';
 import { tokenKey, tokenSigner, unverifiedClaims, VerifiedTokens } from './json-web-token.ts';
+import { LEGACY_ISSUER, legacyClaims, secretRefusal } from './legacy-tokens.ts';
 
 export interface ServiceAccountTokensOptions {
   /** P-256 key that signs. */
@@ -102,9 +103,16 @@ export function createServiceAccountTokens(options: ServiceAccountTokensOptions)
       };
     },
     check(token, wanted) {
-      if (unverifiedClaims(token)?.['iss'] !== issuer) return undefined;
+      const claimed = unverifiedClaims(token)?.['iss'];
+      if (claimed !== issuer && claimed !== LEGACY_ISSUER) return undefined;
       const claims = verified.claims(token);
       if (claims === undefined) return { error: 'the signature does not match' };
+      if (claimed === LEGACY_ISSUER) {
+        // These tokens name no audience: they are for the API server.
+        const own = audiences.filter((one) => wanted.length === 0 || wanted.includes(one));
+        if (own.length === 0) return { error: 'a token of a Secret is only for the API server' };
+        return checkLegacy({ token, claims, audiences: own }, lookups, clock.now());
+      }
       return checkClaims(claims, wanted.length === 0 ? audiences : wanted, lookups, clock.now());
     },
   };
@@ -209,6 +217,30 @@ function checkClaims(
     (node && pod === undefined ? gone('node', node, lookups.node(node.name), nowMs) : undefined);
   if (error !== undefined) return { error };
   return { audiences: matching, user: userOf(namespace, account, { pod, node, id: text(claims['jti']) }) };
+}
+
+function checkLegacy(
+  { token, claims, audiences }: { token: string; claims: JsonObject; audiences: readonly string[] },
+  lookups: IdentityLookups,
+  nowMs: number,
+): TokenResult {
+  const said = legacyClaims(claims);
+  if (said === undefined) return { error: 'the subject does not match the claims' };
+  const { namespace, serviceAccountName, serviceAccountUid, secretName } = said;
+  const account = { name: serviceAccountName, uid: serviceAccountUid };
+  const secret = lookups.secret(namespace, secretName);
+  const error =
+    secretRefusal(secret, token) ??
+    (secret &&
+      gone(
+        'secret',
+        { name: secretName, uid: secret.metadata.uid ?? '' },
+        secretIdentity(lookups, namespace, secretName),
+        nowMs,
+      )) ??
+    gone('service account', account, lookups.serviceAccount(namespace, serviceAccountName), nowMs);
+  if (error !== undefined) return { error };
+  return { audiences, user: userOf(namespace, account, { pod: undefined, node: undefined, id: '' }) };
 }
 
 function secretIdentity(lookups: IdentityLookups, namespace: string, name: string): Identity | undefined {
