@@ -1,6 +1,7 @@
 import type { Duplex, Readable } from 'node:stream';
 import { pods } from '../api/resources.gen.ts';
 import { apiError, badRequest, notFound } from '../api/status.ts';
+import type { Pod } from '../api/types.gen.ts';
 import type { ExecRequest, ExecSession, NodeApi, PodRef } from '../client/node-port.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Runtime } from '../runtime/port.ts';
@@ -58,8 +59,15 @@ export function createNodeApi(options: NodeApiOptions): NodeApi {
     },
     exec: (request) => start(request),
     async attach(request) {
-      running(request.pod, request.container);
-      throw badRequest('attach is not possible: this runtime keeps no connection to a running container');
+      const { pod, container, stdin, stdout } = request;
+      const id = running(pod, container);
+      // Input for a container that has none is swallowed, as a kubelet does.
+      const session = await runtime.attach(id, {
+        stdin: stdin && hasInput(workerOf(pod).pod, container),
+        stdout,
+      });
+      // Attaching succeeds whatever the container ends with; clients read its exit code from the pod's status.
+      return { ...session, exit: session.exit.then(() => 0) };
     },
     async portForward(ref, port): Promise<Duplex> {
       const worker = workerOf(ref);
@@ -68,6 +76,15 @@ export function createNodeApi(options: NodeApiOptions): NodeApi {
     },
     statsSummary: () => statsSummary(options),
   };
+}
+
+function hasInput({ spec }: Pod, name: string): boolean {
+  const all = [
+    ...(spec?.containers ?? []),
+    ...(spec?.initContainers ?? []),
+    ...(spec?.ephemeralContainers ?? []),
+  ];
+  return all.some((container) => container.name === name && container.stdin === true);
 }
 
 function recordOf(worker: PodWorker, name: string): ContainerRecord {

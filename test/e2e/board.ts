@@ -14,7 +14,7 @@ import { join, resolve } from 'node:path';
 import { KUBECTL } from './clients.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-export const KEDGE = join(root, `dist/kedge-linux-${process.arch}`);
+export const KEDGE = process.env['KEDGE_E2E_BINARY'] ?? join(root, `dist/kedge-linux-${process.arch}`);
 export const IMAGE = 'kedge.local/busybox:1';
 
 export interface Output {
@@ -27,6 +27,8 @@ export interface BoardOptions {
   /** More flags of `kedge server`. */
   readonly flags?: readonly string[];
   readonly agent?: boolean;
+  /** The executable; the one in `dist` by default. */
+  readonly binary?: string;
 }
 
 /**
@@ -38,6 +40,7 @@ export class Board {
   readonly folder: string;
   readonly #flags: readonly string[];
   readonly #agent: boolean;
+  readonly #binary: string;
   #server: ChildProcess | undefined;
 
   private constructor(options: BoardOptions) {
@@ -48,6 +51,7 @@ export class Board {
       .replaceAll(/[^a-z0-9]/g, 'x')}`;
     this.#flags = options.flags ?? [];
     this.#agent = options.agent ?? true;
+    this.#binary = options.binary ?? KEDGE;
   }
 
   static create(options: BoardOptions = {}): Board {
@@ -127,7 +131,7 @@ export class Board {
   /** Starts `kedge server` without waiting. */
   spawn(): ChildProcess {
     const log = openSync(this.logFile, 'a');
-    const child = spawn('nsenter', [`--net=/run/netns/${this.name}`, KEDGE, 'server', ...this.serverFlags], {
+    const child = spawn('nsenter', [`--net=/run/netns/${this.name}`, this.#binary, 'server', ...this.serverFlags], {
       stdio: ['ignore', log, log],
       detached: true,
     });
@@ -167,7 +171,7 @@ export class Board {
   }
 
   async kedge(args: readonly string[], input?: string): Promise<Output> {
-    return await this.run([KEDGE, ...args], input === undefined ? {} : { input });
+    return await this.run([this.#binary, ...args], input === undefined ? {} : { input });
   }
 
   async apply(manifest: string): Promise<string> {

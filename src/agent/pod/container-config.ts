@@ -61,6 +61,7 @@ export async function containerConfig(input: ConfigInput): Promise<ContainerConf
     },
     tty: container.tty === true,
     stdin: container.stdin === true,
+    stdinOnce: container.stdinOnce === true,
     security,
     resources: containerResources(pod, container as Container, input.memoryCapacityBytes),
     ...(input.pidNamespaceOf === undefined ? {} : { pidNamespaceOf: input.pidNamespaceOf }),

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { closeSync, constants, createWriteStream, openSync, watch } from 'node:fs';
+import { closeSync, constants, openSync, watch } from 'node:fs';
 import { type FileHandle, open, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { join } from 'node:path';
-import { PassThrough, type Readable } from 'node:stream';
+import { PassThrough, type Readable, Writable } from 'node:stream';
 import type { ExecSession } from '../../client/node-port.ts';
 import type { Exec } from '../../lib/exec.ts';
 import type { RuntimeAttachRequest } from '../port.ts';
@@ -107,7 +108,7 @@ export async function attachTo(options: {
   readonly exit: Promise<number>;
 }): Promise<ExecSession> {
   const { exec, dir, logPath, request, exit } = options;
-  const stdin = request.stdin ? await openPipe(join(dir, STDIN)) : undefined;
+  const stdin = request.stdin ? openPipe(join(dir, STDIN)) : undefined;
   const stop = new AbortController();
   void exit.then(() => stdin?.destroy());
   const stdout = request.stdout ? await follow(logPath, exit, stop.signal) : undefined;
@@ -129,11 +130,25 @@ export async function attachTo(options: {
   };
 }
 
-/** Without a reader on the other side opening would wait for ever; that way it says ENXIO. */
-async function openPipe(path: string): Promise<NodeJS.WritableStream & { destroy(): void }> {
-  const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
-  return createWriteStream('', { fd });
+/**
+ * Opening never waits for a reader. Without one the input has ended for good (`stdinOnce`): what comes is swallowed.
+ * A socket, since a file stream gives up when the pipe is full.
+ */
+function openPipe(path: string): Writable {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENXIO') return swallow();
+    throw error;
+  }
+  const pipe = new Socket({ fd, readable: false, writable: true });
+  // The container closed its input, or is gone: `exit` says so.
+  pipe.on('error', () => {});
+  return pipe;
 }
+
+const swallow = (): Writable => new Writable({ write: (_chunk, _encoding, done) => done() });
 
 async function follow(path: string, exit: Promise<number>, signal: AbortSignal): Promise<Readable> {
   const output = new PassThrough();

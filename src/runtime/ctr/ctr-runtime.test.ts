@@ -279,6 +279,15 @@ describe('ctr runtime', { timeout: 30_000 }, () => {
     expect((await ended(id)).exitCode).toBe(0);
     await session.exit;
     await until(() => seen.all === 'piped\nend\n');
+    // More than a pipe holds, to a reader that takes its time; a second client's input goes nowhere.
+    const slow = await run(await pod(), 'sleep 1; wc -c; sleep 1', { stdin: true, stdinOnce: true });
+    const big = await runtime.attach(slow.id, { stdin: true, stdout: true });
+    const counted = collect(big);
+    big.stdin?.end('x'.repeat(1_000_000));
+    await until(() => counted.all === '1000000\n');
+    const late = await runtime.attach(slow.id, { stdin: true, stdout: true });
+    late.stdin?.end('late');
+    expect((await ended(slow.id)).exitCode).toBe(0);
     // Without any client the pipe's reader must not outlive the container.
     const lonely = await run(await pod(), 'exit 4', { stdin: true, stdinOnce: true });
     expect((await ended(lonely.id)).exitCode).toBe(4);
