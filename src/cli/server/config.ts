@@ -4,6 +4,7 @@ import ipaddr from 'ipaddr.js';
 import { dns1123SubdomainProblems } from '../../api/names.ts';
 import type { Taint } from '../../api/types.gen.ts';
 import type { LogLevel } from '../../lib/log.ts';
+import { isAllowedNodeLabel } from '../../server/admission/node-labels.ts';
 import { usageFailure } from '../failure.ts';
 import type { FlagValues } from '../flag.ts';
 import { defaultAddress } from './default-address.ts';
@@ -132,7 +133,13 @@ function nodeName(value: string): string {
 function label(value: string): [string, string] {
   const at = value.indexOf('=');
   if (at < 1) throw usageFailure(`--node-label must be key=value, not ${JSON.stringify(value)}`);
-  return [value.slice(0, at), value.slice(at + 1)];
+  const key = value.slice(0, at);
+  // The server would refuse the node that gives itself one, and pods would wait for a node that never comes.
+  if (!isAllowedNodeLabel(key))
+    throw usageFailure(
+      `--node-label ${key}: a node may not give itself labels of kubernetes.io or k8s.io; set it with kubectl label node`,
+    );
+  return [key, value.slice(at + 1)];
 }
 
 function taint(value: string): Taint {

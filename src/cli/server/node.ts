@@ -3,6 +3,8 @@ import { type Agent, startAgent } from '../../agent/agent.ts';
 import { nodes } from '../../api/resources.gen.ts';
 import { apiError } from '../../api/status.ts';
 import { createEventRecorder } from '../../client/event-writer.ts';
+import type { InformerFactory } from '../../client/informer.ts';
+import { createInformerFactory } from '../../client/informer-factory.ts';
 import type { NodeApi, NodeConnector } from '../../client/node-port.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Exec } from '../../lib/exec.ts';
@@ -38,19 +40,22 @@ export interface NodeOptions {
   readonly exec: Exec;
 }
 
-/** containerd, runtime, Services, names and the agent of this board. */
+/**
+ * containerd, runtime, Services, names and the agent of this board. All of it has the rights of the node and no others,
+ * as on a board that joined: what it may not see here, it could not see there.
+ */
 export async function startNode(
   options: NodeOptions,
 ): Promise<{ readonly api: NodeApi; stop(): Promise<void> }> {
   const { config, control, clock, log, exec } = options;
-  const { informers, server } = control;
   const nodeName = config.node.name;
-  const client = server.client({
+  const client = control.server.client({
     name: `system:node:${nodeName}`,
-    groups: ['system:nodes', 'system:masters', 'system:authenticated'],
+    groups: ['system:nodes', 'system:authenticated'],
   });
   const containerd = await startOwnContainerd(options);
-  const runtime = createRuntime(options, containerd);
+  const informers = createInformerFactory({ client, clock, log: log.child('informers') });
+  const runtime = createRuntime(options, { containerd, informers });
   const proxy = config.disabled.has('service-proxy')
     ? undefined
     : startServiceProxy({
@@ -99,6 +104,7 @@ export async function startNode(
     cgroupRoot: config.cgroupRoot,
     version: VERSION,
   });
+  informers.start().catch((error: unknown) => log.error('informers did not start', { error }));
   importImages({ folder: join(config.dataDir, 'agent/images'), runtime, log: log.child('images') }).catch(
     (error: unknown) => log.error('cannot load images', { error }),
   );
@@ -108,6 +114,7 @@ export async function startNode(
       await agent.stop();
       await dns?.stop();
       await proxy?.stop();
+      await informers.stop();
       await runtime.close();
       await containerd?.stop();
     },
@@ -132,10 +139,10 @@ async function startOwnContainerd({
 }
 
 function createRuntime(
-  { config, control, exec, clock, log }: NodeOptions,
-  containerd: Containerd | undefined,
+  { config, exec, clock, log }: NodeOptions,
+  { containerd, informers }: { containerd: Containerd | undefined; informers: InformerFactory },
 ): Runtime {
-  const node = control.informers.for(nodes);
+  const node = informers.for(nodes, { fieldSelector: `metadata.name=${config.node.name}` });
   return createCtrRuntime({
     exec,
     clock,
