@@ -13,6 +13,7 @@ import { errorText, type Logger } from '../../lib/log.ts';
 import { startScheduler } from '../../scheduler/scheduler.ts';
 import { createAdmission } from '../../server/admission/table.ts';
 import { type ApiServer, createApiServer } from '../../server/api-server.ts';
+import { legacyTokenSigner } from '../../server/authn/legacy-tokens.ts';
 import type { Listener, TlsFiles } from '../../server/http/listener.ts';
 import { writeKubeconfig } from '../../server/pki/kubeconfig.ts';
 import { servingNames } from '../../server/pki/names.ts';
@@ -211,6 +212,7 @@ function startLoops(
 ): (() => Promise<void>)[] {
   const stops: (() => Promise<void>)[] = [];
   const client = server.client(CONTROLLER_MANAGER);
+  const signLegacy = legacyTokenSigner(pki.serviceAccountKeyPem);
   const events = createEventRecorder({
     client,
     clock,
@@ -231,9 +233,7 @@ function startLoops(
           resources: server.registry.endpoints
             .filter(({ conversion, served }) => !conversion && !served.definition.virtual)
             .map(({ resource }) => resource),
-          signLegacyToken: async () => {
-            throw new Error('legacy tokens are not signed');
-          },
+          signLegacyToken: async (claims) => signLegacy(claims),
         },
       },
       config.disabled,
