@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { KeyedLock } from './keyed-lock.ts';
 
 /**
  * What this process knows about its sandboxes and containers, kept in memory and in one small file each, so that
@@ -10,6 +11,8 @@ import { join } from 'node:path';
 export class Records<T> {
   readonly #dir: string;
   readonly #records = new Map<string, T>();
+  /** Two saves of one record would rename the same temporary file. */
+  readonly #files = new KeyedLock();
 
   /** Reads what is there. A file that does not parse (cut off by a power loss) counts as absent and is removed. */
   constructor(dir: string) {
@@ -36,13 +39,20 @@ export class Records<T> {
 
   async save(id: string, record: T): Promise<void> {
     this.#records.set(id, record);
-    const path = join(this.#dir, `${id}.json`);
-    await writeFile(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
-    await rename(`${path}.new`, path);
+    await this.#files.run(id, async () => {
+      // What came after us counts: a later save, or a removal.
+      const latest = this.#records.get(id);
+      if (latest === undefined) return;
+      const path = join(this.#dir, `${id}.json`);
+      await writeFile(`${path}.new`, JSON.stringify(latest), { mode: 0o600 });
+      await rename(`${path}.new`, path);
+    });
   }
 
   async remove(id: string): Promise<void> {
     this.#records.delete(id);
-    await rm(join(this.#dir, `${id}.json`), { force: true });
+    await this.#files.run(id, async () => {
+      if (!this.#records.has(id)) await rm(join(this.#dir, `${id}.json`), { force: true });
+    });
   }
 }
