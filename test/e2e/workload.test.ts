@@ -399,7 +399,8 @@ spec:
     expect(await board.ok(['get', 'job', 'sums', '--no-headers'])).toMatch(/^sums +Complete +3\/3/);
     await board.ok(['rollout', 'status', 'ds/everywhere', '--timeout=60s']);
     await board.ok(['delete', 'job/sums', 'ds/everywhere', '--wait']);
-    await board.ok(['wait', '--for=delete', 'pod', '--all', '--timeout=60s']).catch(() => '');
+    await board.ok(['wait', '--for=delete', 'pod', '-l', 'app=everywhere', '--timeout=30s']);
+    await board.ok(['wait', '--for=delete', 'pod', '-l', 'job-name=sums', '--timeout=30s']);
   });
 });
 
