@@ -209,11 +209,40 @@ async function watch(watchers: number, perSecond: number, seconds: number): Prom
   };
 }
 
+/** Waits for `/readyz` and, with `node`, for a node that is Ready; tells when, in milliseconds since 1970. */
+async function ready(node: boolean): Promise<object> {
+  const until = async (url: string, fits: (text: string) => boolean): Promise<number> => {
+    for (;;) {
+      const { status, text } = await call('GET', url, undefined, true).catch(() => ({ status: 0, text: '' }));
+      if (status === 200 && fits(text)) return Date.now();
+      await new Promise((next) => setTimeout(next, 10));
+    }
+  };
+  const readyzAt = await until('/readyz', (text) => text === 'ok');
+  const nodeReadyAt = node ? await until('/api/v1/nodes', isNodeReady) : readyzAt;
+  return { readyzAt, nodeReadyAt };
+}
+
+/** The node was Ready before the restart too: only a Ready said after it counts. */
+const startedAt = Date.now();
+function isNodeReady(text: string): boolean {
+  const { items } = JSON.parse(text) as {
+    items: { status?: { conditions?: { type: string; status: string; lastHeartbeatTime: string }[] } }[];
+  };
+  return items.some(({ status }) =>
+    status?.conditions?.some(
+      (one) =>
+        one.type === 'Ready' && one.status === 'True' && Date.parse(one.lastHeartbeatTime) >= startedAt,
+    ),
+  );
+}
+
 const jobs: Record<string, (...values: number[]) => Promise<object>> = {
   writes: (clients = 16, seconds = 10) => writes(clients, seconds),
   fill: (count = 5000) => fill(count),
   list: (times = 20) => list(times),
   get: (times = 300) => get(times),
+  ready: (node = 0) => ready(node === 1),
   watch: (watchers = 200, perSecond = 100, seconds = 10) => watch(watchers, perSecond, seconds),
 };
 const job = jobs[what];
