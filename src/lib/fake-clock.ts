@@ -12,9 +12,12 @@ export class FakeClock implements Clock {
   #monotonicMs = 0;
   #sequence = 0;
   readonly #pending = new Set<Pending>();
+  readonly #settle: () => Promise<void>;
 
-  constructor(startMs = Date.UTC(2026, 0, 1)) {
+  /** `settle` lets what is under way go on; one turn of the event loop is enough for all but files and children. */
+  constructor(startMs = Date.UTC(2026, 0, 1), settle: () => Promise<void> = oneTurn) {
     this.#wallMs = startMs;
+    this.#settle = settle;
   }
   now(): number {
     return this.#wallMs;
@@ -38,7 +41,7 @@ export class FakeClock implements Clock {
   async advance(deltaMs: number): Promise<void> {
     const endMs = this.#monotonicMs + deltaMs;
     for (;;) {
-      await settle();
+      await this.#settle();
       let next: Pending | undefined;
       for (const entry of this.#pending) {
         if (entry.atMs > endMs) continue;
@@ -53,10 +56,10 @@ export class FakeClock implements Clock {
     }
     this.#wallMs += endMs - this.#monotonicMs;
     this.#monotonicMs = endMs;
-    await settle();
+    await this.#settle();
   }
 }
 
-function settle(): Promise<void> {
+function oneTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
