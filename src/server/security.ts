@@ -34,7 +34,11 @@ export interface SecurityOptions {
   readonly serviceAccountKeyPem: string;
   /** `iss` of those tokens. */
   readonly issuer: string;
+  /** Boards that join show it; it opens nothing but what every known user may see. */
+  readonly clusterToken: string;
 }
+
+const JOINING = { name: 'system:bootstrap:server', groups: ['system:bootstrappers'] };
 
 /** Who may come in and what they may do, over the cluster's own objects. Default roles exist when it resolves. */
 export async function createSecurity(options: SecurityOptions & SecurityContext): Promise<Security> {
@@ -44,7 +48,12 @@ export async function createSecurity(options: SecurityOptions & SecurityContext)
   const lookups = createIdentityLookups(cacheOf);
   const { serviceAccountKeyPem: signingKeyPem, issuer } = options;
   const tokens = createServiceAccountTokens({ signingKeyPem, issuer, lookups, clock });
-  const authenticator = createAuthenticator({ tokens, lookups, clock });
+  const authenticator = createAuthenticator({
+    tokens,
+    lookups,
+    clock,
+    staticTokens: new Map([[options.clusterToken, JOINING]]),
+  });
   const rbac = createRbacAuthorizer(
     {
       roles: cacheOr(roles),

@@ -15,6 +15,7 @@ import { createAdmission } from '../../server/admission/table.ts';
 import { type ApiServer, createApiServer } from '../../server/api-server.ts';
 import { legacyTokenSigner } from '../../server/authn/legacy-tokens.ts';
 import type { Listener, TlsFiles } from '../../server/http/listener.ts';
+import { ensureClusterToken } from '../../server/pki/cluster-token.ts';
 import { writeKubeconfig } from '../../server/pki/kubeconfig.ts';
 import { servingNames } from '../../server/pki/names.ts';
 import { ensureServerPki, type ServerPki } from '../../server/pki/server-pki.ts';
@@ -44,7 +45,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const stops: (() => Promise<void>)[] = [() => datastore.close()];
   stops.push(startMaintenance({ datastore, clock, log: log.child('datastore') }));
   try {
+    const clusterToken = await ensureClusterToken({
+      path: join(config.dataDir, 'server/token'),
+      wanted: config.token,
+      caPem: pki.serverCa.certificatePem,
+    });
     const security = {
+      clusterToken,
       serviceAccountKeyPem: pki.serviceAccountKeyPem,
       issuer: `https://kubernetes.default.svc.${config.clusterDomain}`,
     };

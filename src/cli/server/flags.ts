@@ -82,7 +82,8 @@ export const SERVER_FLAGS = {
     alias: 't',
     value: 'secret',
     group: 'API server',
-    describe: 'Shared secret for joining boards (visible in the process list: prefer --token-file)',
+    describe:
+      'Secret for boards that join; kept in <data-dir>/server/token and made on the first start (visible in the process list: prefer --token-file)',
   },
   'token-file': { type: 'string', value: 'file', group: 'API server', describe: 'File holding that secret' },
 
