@@ -68,7 +68,11 @@ export function apiError(reason: StatusReason, message: string, options: StatusO
 type Named = { group: string; resource: string };
 
 function details(resource: Named, name: string): Status['details'] {
-  return { name, ...(resource.group === '' ? {} : { group: resource.group }), kind: resource.resource };
+  return {
+    ...(name === '' ? {} : { name }),
+    ...(resource.group === '' ? {} : { group: resource.group }),
+    kind: resource.resource,
+  };
 }
 
 export const badRequest = (message: string): ApiError => apiError('BadRequest', message);
