@@ -15,9 +15,26 @@ install_packages() {
   [ -z "$missing" ] && return 0
   command -v apt-get >/dev/null || fail "please install:$missing"
   say "Installing:$missing"
-  apt-get update -qq
+  apt_log=$(mktemp)
+  apt-get update -qq || fail 'the package index cannot be fetched: is this machine online, is its clock right?'
   # shellcheck disable=SC2086 # one word per package
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >"$apt_log" 2>&1 || {
+    cat "$apt_log" >&2
+    fail "these packages cannot be installed:$missing"
+  }
+  rm -f "$apt_log"
+}
+
+# Raspberry Pi OS starts without memory control groups; pods run all the same, but their memory limits do not hold.
+check_kernel() {
+  if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
+    grep -qw memory /sys/fs/cgroup/cgroup.controllers && return 0
+  else
+    grep -q '^memory.*1$' /proc/cgroups && return 0
+  fi
+  echo 'warning: memory control groups are off, so memory limits do not hold. To turn them on, append' >&2
+  echo '  cgroup_memory=1 cgroup_enable=memory' >&2
+  echo 'to the one line of /boot/firmware/cmdline.txt, and reboot.' >&2
 }
 
 # Puts containerd's service out of the way only if this script's installation started it: Kedge starts its own.
@@ -34,14 +51,19 @@ install_npm() {
   command -v npm >/dev/null || install_packages nodejs npm
 }
 
-# npm_packages [npm ci flags]: installs what package-lock.json names, unless that is already done.
+# npm_packages <omit|include>: installs what package-lock.json names, without or with what only the tests need,
+# unless that is already there.
 npm_packages() {
-  wanted="$(cksum <package-lock.json) $*"
-  if [ "$(cat node_modules/.kedge-installed 2>/dev/null)" != "$wanted" ]; then
-    say 'Fetching npm packages'
-    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error "$@"
-    printf '%s' "$wanted" >node_modules/.kedge-installed
-  fi
+  wanted=$(cksum <package-lock.json)
+  case "$(cat node_modules/.kedge-installed 2>/dev/null)" in
+    "$wanted $1" | "$wanted include") ;;
+    *)
+      say 'Fetching npm packages'
+      npm ci --ignore-scripts --no-audit --no-fund --loglevel=error "--$1=dev" >/dev/null ||
+        fail 'npm packages cannot be fetched; its words are above. Run the script again, it goes on from here'
+      printf '%s' "$wanted $1" >node_modules/.kedge-installed
+      ;;
+  esac
   PATH="$PWD/node_modules/node-linux-$(architecture)/bin:$PATH"
   export PATH
 }

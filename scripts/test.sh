@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 install_runtime busybox-static curl ca-certificates shellcheck unzip jq procps binutils
 install_npm
-npm_packages --include=dev
+npm_packages include
 
 say 'Lint'
 node_modules/.bin/biome check --error-on-warnings --max-diagnostics=20 .
