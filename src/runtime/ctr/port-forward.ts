@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { connect } from 'node:net';
-import { Duplex } from 'node:stream';
+import { Duplex, type Readable, type Writable } from 'node:stream';
 import type { Exec } from '../../lib/exec.ts';
 
 /**
@@ -54,9 +54,40 @@ async function openPortInside(exec: Exec, netns: string, port: number): Promise<
     throw new Error(`failed to connect to localhost:${port} inside namespace: ${why}`);
   }
   if (first.length > 1) stdout.unshift(first.subarray(1));
-  const stream = Duplex.from({ readable: stdout, writable: stdin } as unknown as Iterable<never>);
-  stream.once('close', () => child.kill('SIGKILL'));
-  return stream;
+  return new Relayed(child, stdin, stdout);
+}
+
+/** The relay's other end. It may go while somebody still writes: what was read from the port is delivered all the same. */
+class Relayed extends Duplex {
+  readonly #child: ChildProcess;
+  readonly #stdin: Writable;
+  readonly #stdout: Readable;
+
+  constructor(child: ChildProcess, stdin: Writable, stdout: Readable) {
+    super({ allowHalfOpen: true });
+    this.#child = child;
+    this.#stdin = stdin;
+    this.#stdout = stdout;
+    stdout.on('data', (chunk: Buffer) => {
+      if (!this.push(chunk)) stdout.pause();
+    });
+    stdout.once('close', () => this.push(null));
+  }
+
+  override _read(): void {
+    this.#stdout.resume();
+  }
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#stdin.write(chunk, () => done());
+  }
+  override _final(done: (error?: Error | null) => void): void {
+    if (this.#stdin.destroyed) done();
+    else this.#stdin.end(() => done());
+  }
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#child.kill('SIGKILL');
+    done(error);
+  }
 }
 
 function firstBytes(child: ChildProcess): Promise<Buffer> {
