@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -78,6 +78,14 @@ describe('control groups', () => {
         memoryRssBytes: 50,
       });
       expect(await cgroups.oomKills('kedge')).toBe(2);
+    });
+
+    it('removes a group from every hierarchy, those runc alone uses too', async () => {
+      for (const name of ['cpu', 'perf_event', 'unified'])
+        await mkdir(join(root, name, 'kedge/pods/pod1/c1'), { recursive: true });
+      await createCgroups(root).remove('kedge/pods/pod1');
+      for (const name of ['cpu', 'perf_event', 'unified'])
+        expect(await readdir(join(root, name, 'kedge/pods'))).toEqual([]);
     });
   });
 

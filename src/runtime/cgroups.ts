@@ -72,7 +72,8 @@ function createV1(root: string): Cgroups {
       await set('pids', 'pids.max', limits.pidsLimit);
     },
     async remove(path) {
-      for (const name of hierarchies) await removeTree(join(root, name, path));
+      // runc makes groups in hierarchies we set nothing in, too: perf_event, net_cls, systemd's "unified", …
+      for (const name of await readdir(root)) await removeTree(join(root, name, path));
     },
     async stats(path, atMs) {
       const [cpu, usage, stat] = await Promise.all([
