@@ -1,8 +1,12 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startTestContainerd, type TestContainerd } from '../../test/fixtures/containerd.ts';
+import {
+  startTestContainerd,
+  TEST_CGROUP_ROOT,
+  type TestContainerd,
+} from '../../test/fixtures/containerd.ts';
 import { configMaps, pods, secrets } from '../api/resources.gen.ts';
 import type { Pod } from '../api/types.gen.ts';
 import type { EventRecorder } from '../client/event-recorder.ts';
@@ -46,6 +50,7 @@ async function boot(): Promise<void> {
     stateDir: join(board.dir, 'agent-state'),
     clusterDNS: '10.43.0.10',
     clusterDomain: 'cluster.local',
+    cgroupRoot: TEST_CGROUP_ROOT,
     version: 'v1.36.3+kedge.test',
   });
   await informers.start();
@@ -58,7 +63,7 @@ async function halt(): Promise<void> {
 }
 
 beforeAll(async () => {
-  board = await startTestContainerd({ podCidr: '10.211.7.0/24' });
+  board = await startTestContainerd();
   client = new FakeClient(systemClock);
   await boot();
 }, 60_000);
@@ -75,7 +80,7 @@ afterAll(async () => {
 }, 60_000);
 
 async function eventually(check: () => Promise<boolean>, what = 'condition'): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 45_000;
   while (!(await check().catch(() => false))) {
     if (Date.now() > deadline)
       throw new Error(`${what} did not come true; events: ${told.slice(-12).join(' | ')}`);
@@ -112,6 +117,7 @@ async function logOf(pod: Pod, container: string, extra: object = {}): Promise<s
 describe('agent with containerd', () => {
   it('runs init containers, volumes, environment and probes, tells logs, and leaves nothing behind', async () => {
     const meta = { namespace: 'default' };
+    const mountsBefore = await mountsBelow(board.dir);
     await client.create(configMaps, {
       apiVersion: 'v1',
       kind: 'ConfigMap',
@@ -177,10 +183,9 @@ describe('agent with containerd', () => {
       { ...meta, name: 'greeting' },
       { type: 'merge', body: { data: { text: 'changed' } } },
     );
-    const session = await (async () => {
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      const { name = '', namespace = '', uid = '' } = pod.metadata;
-      return agent.api.exec({
+    const { name = '', namespace = '', uid = '' } = pod.metadata;
+    await eventually(async () => {
+      const session = await agent.api.exec({
         pod: { name, namespace, uid },
         container: 'web',
         command: ['cat', '/config/text'],
@@ -189,14 +194,13 @@ describe('agent with containerd', () => {
         stdout: true,
         stderr: true,
       });
-    })();
-    expect(await text(session.stdout ?? process.stdin)).toBe('changed');
-    expect(await session.exit).toBe(0);
+      const said = await text(session.stdout ?? process.stdin);
+      return (await session.exit) === 0 && said === 'changed';
+    }, 'change of the ConfigMap in the container');
 
     await client.delete(pods, { ...meta, name: 'whole' }, { gracePeriodSeconds: 1 });
     await eventually(async () => (await client.list(pods)).items.length === 0, 'deletion');
-    const mounts = await readFile('/proc/self/mountinfo', 'utf8');
-    expect(mounts).not.toContain(pod.metadata.uid);
+    expect(await mountsBelow(board.dir)).toEqual(mountsBefore);
     expect(await runtime.listContainers()).toEqual([]);
     expect(await runtime.listSandboxes()).toEqual([]);
   }, 60_000);

@@ -39,7 +39,7 @@ describe('containerd daemon', () => {
     const second = await start();
     expect(second.pid).toBe(first.pid);
     await second.stop();
-    for (let tries = 0; isAlive(first.pid) && tries < 40; tries++) await delay(50);
+    for (let tries = 0; isAlive(first.pid) && tries < 400; tries++) await delay(50);
     expect(isAlive(first.pid)).toBe(false);
     await second.stop();
   });
@@ -48,16 +48,16 @@ describe('containerd daemon', () => {
     const first = await start();
     const { pid } = first;
     process.kill(pid, 'SIGKILL');
-    for (let tries = 0; first.pid === pid && tries < 200; tries++) await delay(50);
+    for (let tries = 0; first.pid === pid && tries < 400; tries++) await delay(50);
     expect(first.pid).not.toBe(pid);
-    for (let tries = 0; !(await answers()) && tries < 100; tries++) await delay(50);
+    for (let tries = 0; !(await answers()) && tries < 400; tries++) await delay(50);
     first.release();
     const second = await start();
     const foreign = second.pid;
     process.kill(foreign, 'SIGKILL');
-    for (let tries = 0; second.pid === foreign && tries < 200; tries++) await delay(50);
+    for (let tries = 0; second.pid === foreign && tries < 400; tries++) await delay(50);
     expect(second.pid).not.toBe(foreign);
-    for (let tries = 0; !(await answers()) && tries < 100; tries++) await delay(50);
+    for (let tries = 0; !(await answers()) && tries < 400; tries++) await delay(50);
     expect(await answers()).toBe(true);
   }, 30_000);
 

@@ -20,7 +20,7 @@ describeRuntime('fake', async () => {
 });
 
 describeRuntime('ctr', async () => {
-  const containerd = await startTestContainerd({ podCidr: '10.211.1.0/24' });
+  const containerd = await startTestContainerd();
   const runtime = containerd.runtime();
   return {
     runtime,

@@ -8,6 +8,7 @@ import type {
   RuntimeEvent,
   SandboxConfig,
 } from '../../src/runtime/port.ts';
+import { TEST_CGROUP_ROOT } from '../fixtures/containerd.ts';
 
 /** One implementation under test, with the image `busybox:1` present. */
 export interface RuntimeHarness {
@@ -33,7 +34,7 @@ export function sandboxConfig(extra: Partial<SandboxConfig> = {}): SandboxConfig
     hostPID: false,
     ports: [],
     sysctls: {},
-    cgroupParent: `kedge-test/pods/pod${uid}`,
+    cgroupParent: `${TEST_CGROUP_ROOT}/pods/pod${uid}`,
     ...extra,
   };
 }
@@ -100,7 +101,7 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeHarnes
     const find = async (id: string): Promise<Container | undefined> =>
       (await runtime.listContainers()).find((container) => container.id === id);
     const exited = async (id: string): Promise<Container> => {
-      for (let waitedMs = 0; waitedMs < 10_000; waitedMs += 50) {
+      for (let waitedMs = 0; waitedMs < 20_000; waitedMs += 50) {
         const container = await find(id);
         if (container?.state === 'exited') return container;
         await harness.advance(50);
@@ -186,8 +187,9 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeHarnes
     });
 
     it('signals a container, which may ignore all but SIGKILL', async () => {
-      const { id } = await run(await pod(), "trap '' TERM; sleep 1000");
-      await harness.advance(100);
+      const { id } = await run(await pod(), "trap '' TERM; echo deaf; sleep 1000");
+      const log = (): Promise<string> => readFile(runtime.logPath(id), 'utf8').catch(() => '');
+      for (let tries = 0; (await log()) !== 'deaf\n' && tries < 400; tries++) await harness.advance(50);
       await runtime.signalContainer(id, 'SIGTERM');
       await harness.advance(200);
       expect((await find(id))?.state).toBe('running');
@@ -202,11 +204,11 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeHarnes
       const done = (async () => {
         for await (const event of runtime.events(stop.signal)) events.push(event);
       })();
-      for (let tries = 0; events.length === 0 && tries < 100; tries++) await harness.advance(50);
+      for (let tries = 0; events.length === 0 && tries < 400; tries++) await harness.advance(50);
       expect(events).toEqual([{ type: 'resync' }]);
       await runtime.listContainers();
       const { id } = await run(await pod(), 'exit 7');
-      for (let tries = 0; events.length < 2 && tries < 100; tries++) await harness.advance(50);
+      for (let tries = 0; events.length < 2 && tries < 400; tries++) await harness.advance(50);
       expect(events[1]).toMatchObject({ type: 'exit', id, exitCode: 7, oomKilled: false });
       expect(await find(id)).toMatchObject({ state: 'exited', exitCode: 7 });
       stop.abort();
@@ -274,10 +276,9 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeHarnes
       const short = await run(uid, 'sleep 1; exit 9');
       const before = (await runtime.listSandboxes()).find((sandbox) => sandbox.uid === uid);
       runtime = await harness.restart();
-      await harness.advance(2000);
       expect((await runtime.listSandboxes()).find((sandbox) => sandbox.uid === uid)).toEqual(before);
       expect(await find(id)).toMatchObject({ state: 'running', pid });
-      expect(await find(short.id)).toMatchObject({ state: 'exited', exitCode: 9 });
+      expect(await exited(short.id)).toMatchObject({ exitCode: 9 });
     });
 
     it('removes a sandbox with everything in it, and twice without harm', async () => {

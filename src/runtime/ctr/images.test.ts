@@ -46,7 +46,7 @@ describe('images in containerd', { timeout: 30_000 }, () => {
   let host = '';
 
   beforeAll(async () => {
-    containerd = await startTestContainerd({ podCidr: '10.211.3.0/24' });
+    containerd = await startTestContainerd();
     runtime = containerd.runtime();
     registry = createRegistry().listen(0, '127.0.0.1');
     await once(registry, 'listening');
