@@ -87,8 +87,3 @@ export function ageOf(timestamp: string | undefined, nowMs: number): string {
 export function formatTime(timeMs: number): string {
   return `${new Date(timeMs).toISOString().slice(0, 19)}Z`;
 }
-
-/** `2026-01-02T03:04:05.678000Z`, the form of metav1.MicroTime. */
-export function formatMicroTime(timeMs: number): string {
-  return `${new Date(timeMs).toISOString().slice(0, 23)}000Z`;
-}

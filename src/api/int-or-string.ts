@@ -19,8 +19,3 @@ export function scaledValue(value: IntOrString, total: number, rounding: 'up' | 
   const scaled = (Number(number) * total) / 100;
   return rounding === 'up' ? Math.ceil(scaled) : Math.floor(scaled);
 }
-
-/** The percentage of `25%` as 25; undefined for anything else. */
-export function percentOf(value: IntOrString): number | undefined {
-  return typeof value === 'string' && /^\d+%$/.test(value) ? Number(value.slice(0, -1)) : undefined;
-}

@@ -195,13 +195,6 @@ export function httpHeaderNameProblems(value: string): Problems {
   ];
 }
 
-export function cIdentifierProblems(value: string): Problems {
-  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(value)) return NONE;
-  const message =
-    "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'";
-  return [regexProblem(message, '[A-Za-z_][A-Za-z0-9_]*', 'my_name', 'MY_NAME', 'MyName')];
-}
-
 /** Environment variable names as Kubernetes 1.34 and later allow them: printable ASCII without `=`. */
 export function envVarNameProblems(value: string): Problems {
   const problems: string[] = [];

@@ -10,7 +10,8 @@ export function quotaUsage(resource: { group: string; resource: string }, object
   if (resource.group !== '') return count;
   switch (resource.resource) {
     case 'pods':
-      return isFinished(object) ? {} : { ...count, ...podUsage(object) };
+      // `count/pods` counts what is stored, `pods` and the rest what is not over.
+      return isFinished(object) ? count : { ...count, ...podUsage(object) };
     case 'services':
       return { ...count, ...serviceUsage(object) };
     case 'persistentvolumeclaims':

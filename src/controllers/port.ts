@@ -7,7 +7,7 @@ import type { Logger } from '../lib/log.ts';
 
 /** One control loop. Adding one is a folder and a line in `table.ts`. */
 export interface Controller {
-  /** As upstream names it, such as `deployment-controller`; also its user is `system:serviceaccount:kube-system:<name>`. */
+  /** As upstream names it, such as `deployment-controller`; the source of its Events, and what `--disable` takes. */
   readonly name: string;
   /** Starts watching and working; the returned function stops it and resolves when nothing of it runs any more. */
   start(context: ControllerContext): () => Promise<void>;

@@ -1,4 +1,7 @@
-/** Exponential delays per key with a ceiling, as client-go's `ItemExponentialFailureRateLimiter`. */
+/**
+ * Exponential delays per key with a ceiling, without jitter, as client-go's `ItemExponentialFailureRateLimiter`: the
+ * first failure waits `baseMs`. Remembers a key until `forget`, so forget keys that are gone.
+ */
 export class Backoff {
   readonly #failures = new Map<string, number>();
   readonly #baseMs: number;
@@ -13,6 +16,7 @@ export class Backoff {
     this.#failures.set(key, count + 1);
     return Math.min(this.#maxMs, this.#baseMs * 2 ** Math.min(count, 30));
   }
+  /** Failures since the last `forget`. */
   failures(key: string): number {
     return this.#failures.get(key) ?? 0;
   }

@@ -145,6 +145,8 @@ export const LIMITS = {
     endpointsPerSlice: 100,
     /** An Endpoints object holds no more; slices hold all. */
     endpointsAddresses: 1000,
+    /** Changes of a quota's usage within this time are one write. */
+    quotaStatusDelayMs: 500,
     namespaceRetryBaseMs: 1000,
     namespaceRetryMaxMs: 30_000,
   },
@@ -175,8 +177,6 @@ export const LIMITS = {
     watchSilenceMs: 200_000,
     /** One watch event; more than the largest object, since JSON of other servers may be wider. */
     watchLineBytes: 16 * 1024 * 1024,
-    conflictAttempts: 5,
-    conflictBaseMs: 10,
   },
   network: {
     /** Changes of Services within this are applied as one. */

@@ -4,7 +4,7 @@ import type { Pod } from '../api/types.gen.ts';
 import type { ClusterCache } from './cluster-cache.ts';
 import { PodGroups } from './pod-groups.ts';
 import { toPodInfo } from './pod-info.ts';
-import { aCluster, aNode, aPod, onNode } from './test-objects.ts';
+import { aCluster, aNode, aPod, onNode } from './test-objects.fake.ts';
 
 /** Everything the plugins see, in comparable form. */
 function picture(cluster: ClusterCache, groups: PodGroups): unknown {

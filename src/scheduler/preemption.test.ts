@@ -4,7 +4,7 @@ import type { ClusterCache } from './cluster-cache.ts';
 import { toPodInfo } from './pod-info.ts';
 import { type Preemption, planPreemption } from './preemption.ts';
 import { schedulePod } from './schedule-pod.ts';
-import { aCluster, aNode, aPod, onNode, type PodFields } from './test-objects.ts';
+import { aCluster, aNode, aPod, onNode, type PodFields } from './test-objects.fake.ts';
 
 const running = (name: string, node: string, priority: number, fields: PodFields = {}): Pod =>
   onNode(node, aPod(name, { requests: { cpu: '2' }, ...fields, spec: { priority, ...fields.spec } }));

@@ -3,7 +3,7 @@ import { FakeClock } from '../lib/fake-clock.ts';
 import { LIMITS } from '../lib/limits.ts';
 import { toPodInfo } from './pod-info.ts';
 import { type QueuedPod, SchedulingQueue } from './queue.ts';
-import { aPod } from './test-objects.ts';
+import { aPod } from './test-objects.fake.ts';
 
 const { backoffBaseMs, backoffMaxMs, unschedulableMs } = LIMITS.scheduler;
 const FIT = new Set(['NodeResourcesFit']);

@@ -10,7 +10,7 @@ import { FakeClock } from '../lib/fake-clock.ts';
 import { LIMITS } from '../lib/limits.ts';
 import { silentLogger } from '../lib/log.ts';
 import { startScheduler } from './scheduler.ts';
-import { aNode, aPod, type PodFields } from './test-objects.ts';
+import { aNode, aPod, type PodFields } from './test-objects.fake.ts';
 
 describe('the scheduler', () => {
   let clock: FakeClock;

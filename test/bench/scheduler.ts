@@ -4,7 +4,7 @@ import type { ClusterCache } from '../../src/scheduler/cluster-cache.ts';
 import { toPodInfo } from '../../src/scheduler/pod-info.ts';
 import { SchedulingQueue } from '../../src/scheduler/queue.ts';
 import { schedulePod } from '../../src/scheduler/schedule-pod.ts';
-import { aCluster, aNode, aPod, type PodFields } from '../../src/scheduler/test-objects.ts';
+import { aCluster, aNode, aPod, type PodFields } from '../../src/scheduler/test-objects.fake.ts';
 
 /** Scheduling decisions per second. `node test/bench/scheduler.ts [nodes] [pods]`. */
 const nodeCount = Number(process.argv[2] ?? 100);

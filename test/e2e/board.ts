@@ -131,10 +131,14 @@ export class Board {
   /** Starts `kedge server` without waiting. */
   spawn(): ChildProcess {
     const log = openSync(this.logFile, 'a');
-    const child = spawn('nsenter', [`--net=/run/netns/${this.name}`, this.#binary, 'server', ...this.serverFlags], {
-      stdio: ['ignore', log, log],
-      detached: true,
-    });
+    const child = spawn(
+      'nsenter',
+      [`--net=/run/netns/${this.name}`, this.#binary, 'server', ...this.serverFlags],
+      {
+        stdio: ['ignore', log, log],
+        detached: true,
+      },
+    );
     closeSync(log);
     this.#server = child;
     return child;

@@ -1,3 +1,4 @@
+import { formatGoDuration } from '../../api/durations.ts';
 import type { Container, EphemeralContainer, Pod, Secret } from '../../api/types.gen.ts';
 import { Backoff } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -108,7 +109,7 @@ export class ImageManager {
     tell(false, 'Pulling', `Pulling image ${quoted}`);
     try {
       const image = await this.#pullOnce(name, secrets);
-      const took = goDuration(this.#clock.monotonicMs() - now);
+      const took = formatGoDuration(Math.round(this.#clock.monotonicMs() - now));
       tell(
         false,
         'Pulled',
@@ -149,13 +150,4 @@ export class ImageManager {
     this.#pulled.used(image.id, this.#clock.now());
     return image;
   }
-}
-
-/** `1.234s` or `56ms`, near enough to Go's print of a truncated duration. */
-export function goDuration(durationMs: number): string {
-  const ms = Math.round(durationMs);
-  if (ms < 1000) return `${ms}ms`;
-  const minutes = Math.floor(ms / 60_000);
-  const seconds = (ms % 60_000) / 1000;
-  return minutes === 0 ? `${seconds}s` : `${minutes}m${seconds}s`;
 }

@@ -1,6 +1,7 @@
+import { formatGoDuration } from '../../api/durations.ts';
 import { containerHash, containerId } from './container-id.ts';
 import { isAlive, nextAttempt, withReadiness } from './records.ts';
-import { goSeconds, nextBackoff, podLabel, restartDue, shouldRestart } from './restart.ts';
+import { nextBackoff, podLabel, restartDue, shouldRestart } from './restart.ts';
 import type { ContainerRecord, Instant, PodAction, PodState, Stage, Transition } from './state.ts';
 import { graceMsOf, overdue, stopContainer } from './stop.ts';
 
@@ -161,7 +162,7 @@ function advance(
       message: `Back-off restarting failed container ${record.name} in pod ${label}`,
       container: record.name,
     });
-    const delay = goSeconds(record.backoff?.delayMs ?? 0);
+    const delay = formatGoDuration(record.backoff?.delayMs ?? 0);
     const message = `back-off ${delay} restarting failed container=${record.name} pod=${label}`;
     return withReadiness({
       ...waiting,

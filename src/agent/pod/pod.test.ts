@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Container, Pod } from '../../api/types.gen.ts';
 import { oomScoreAdj, podCgroup, qosClass } from './qos.ts';
 import { containerResources } from './resources.ts';
-import { goSeconds, shouldRestart } from './restart.ts';
+import { shouldRestart } from './restart.ts';
 import { containerSecurity } from './security.ts';
 import type { ContainerRecord } from './state.ts';
 import { statusPatch } from './status-writer.ts';
@@ -76,9 +76,6 @@ describe('restart policy', () => {
     ],
   ] as const)('%s, %s container %j that exits with %i: %s', (restartPolicy, kind, spec, exitCode, again) => {
     expect(shouldRestart(podOf([], { restartPolicy }), record(kind, spec), exitCode)).toBe(again);
-  });
-  it('prints back-offs as Go does', () => {
-    expect([10_000, 80_000, 300_000].map(goSeconds)).toEqual(['10s', '1m20s', '5m0s']);
   });
 });
 

@@ -41,13 +41,6 @@ export function nextBackoff(
   };
 }
 
-/** `1m20s`, as Go prints a duration of whole seconds. */
-export function goSeconds(durationMs: number): string {
-  const seconds = Math.round(durationMs / 1000);
-  const minutes = Math.floor(seconds / 60);
-  return minutes === 0 ? `${seconds}s` : `${minutes}m${seconds % 60}s`;
-}
-
 /** `name_namespace(uid)`, the form of a pod in upstream's messages. */
 export function podLabel(pod: Pod): string {
   return `${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})`;

@@ -1,6 +1,6 @@
-import type { Affinity, Node, NodeSelectorTerm, PodSpec, Taint, Toleration } from '../../api/types.gen.ts';
-
-type Requirement = NonNullable<NodeSelectorTerm['matchExpressions']>[number];
+import { matchesAnyTerm, matchesLabels } from '../../api/node-selector.ts';
+import { isTolerated } from '../../api/tolerations.ts';
+import type { Affinity, Node, PodSpec, Toleration } from '../../api/types.gen.ts';
 
 /** Daemons run on boards in trouble; that is often what they are for (upstream's AddOrUpdateDaemonPodTolerations). */
 const ADDED: readonly Toleration[] = [
@@ -40,49 +40,15 @@ export function pinnedTo(nodeName: string, affinity: Affinity | undefined): Affi
 export function nodeFit(node: Node, spec: PodSpec): { shouldRun: boolean; shouldContinue: boolean } {
   const never = { shouldRun: false, shouldContinue: false };
   if (spec.nodeName && spec.nodeName !== node.metadata.name) return never;
-  const labels = node.metadata.labels ?? {};
-  if (Object.entries(spec.nodeSelector ?? {}).some(([key, value]) => labels[key] !== value)) return never;
+  const selectable = { name: node.metadata.name ?? '', labels: node.metadata.labels ?? {} };
+  if (!matchesLabels(selectable, spec.nodeSelector ?? {})) return never;
   const terms =
     spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
-  if (terms && !terms.some((term) => termMatches(term, node))) return never;
+  if (terms && !matchesAnyTerm(selectable, terms)) return never;
   const tolerations = withDaemonTolerations(spec);
   const taints = node.spec?.taints ?? [];
   const bears = (effect: string): boolean =>
-    taints.every((taint) => taint.effect !== effect || tolerations.some((one) => tolerates(one, taint)));
+    taints.every((taint) => taint.effect !== effect || isTolerated(taint, tolerations));
   const shouldContinue = bears('NoExecute');
   return { shouldRun: shouldContinue && bears('NoSchedule'), shouldContinue };
-}
-
-function tolerates({ key, operator = 'Equal', value = '', effect }: Toleration, taint: Taint): boolean {
-  if (effect && effect !== taint.effect) return false;
-  if (key && key !== taint.key) return false;
-  return operator === 'Exists' || (Boolean(key) && value === (taint.value ?? ''));
-}
-
-function termMatches({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: Node): boolean {
-  if (matchExpressions.length + matchFields.length === 0) return false;
-  const labels = node.metadata.labels ?? {};
-  return (
-    matchExpressions.every((one) => requirementHolds(one, labels[one.key])) &&
-    matchFields.every((one) => one.key === 'metadata.name' && requirementHolds(one, node.metadata.name))
-  );
-}
-
-function requirementHolds({ operator, values = [] }: Requirement, value: string | undefined): boolean {
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-      return value !== undefined && Number(value) > Number(values[0]);
-    case 'Lt':
-      return value !== undefined && Number(value) < Number(values[0]);
-    default:
-      return false;
-  }
 }

@@ -1,5 +1,5 @@
+import { tolerates } from '../../api/tolerations.ts';
 import type { Node, NodeCondition, Pod, Taint } from '../../api/types.gen.ts';
-import { timeMs } from '../framework/pods.ts';
 
 export const NOT_READY = 'node.kubernetes.io/not-ready';
 export const UNREACHABLE = 'node.kubernetes.io/unreachable';
@@ -75,12 +75,7 @@ export function evictionDelayMs(pod: Pod, taints: readonly Taint[]): number | un
   const executing = taints.filter(({ effect }) => effect === 'NoExecute');
   let delayMs: number | undefined;
   for (const taint of executing) {
-    const tolerations = (pod.spec?.tolerations ?? []).filter(
-      ({ key, operator = 'Equal', value = '', effect }) =>
-        (!effect || effect === taint.effect) &&
-        (key ? key === taint.key : operator === 'Exists') &&
-        (operator === 'Exists' || value === (taint.value ?? '')),
-    );
+    const tolerations = (pod.spec?.tolerations ?? []).filter((one) => tolerates(one, taint));
     if (tolerations.length === 0) return 0;
     for (const { tolerationSeconds } of tolerations) {
       if (tolerationSeconds === undefined) continue;
@@ -102,12 +97,4 @@ export function planPodNotReady(pod: Pod, now: string): NonNullable<Pod['status'
       one === ready ? { ...one, status: 'False', lastTransitionTime: now } : one,
     ),
   };
-}
-
-/** When the youngest NoExecute taint appeared, wall-clock ms; undefined when none says. */
-export function taintedSinceMs(taints: readonly Taint[]): number | undefined {
-  const times = taints
-    .filter(({ effect, timeAdded }) => effect === 'NoExecute' && timeAdded !== undefined)
-    .map(({ timeAdded }) => timeMs(timeAdded));
-  return times.length === 0 ? undefined : Math.max(...times);
 }

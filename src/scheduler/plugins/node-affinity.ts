@@ -1,5 +1,5 @@
+import { matchesAnyTerm, matchesLabels, matchesTerm, type SelectableNode } from '../../api/node-selector.ts';
 import type { NodeAffinity } from '../../api/types.gen.ts';
-import { matchesAnyTerm, matchesLabels, matchesTerm, type SelectableNode } from '../node-selector.ts';
 import { normalizeToMax, type Plugin, Rejection } from '../plugin.ts';
 import type { PodInfo } from '../pod-info.ts';
 

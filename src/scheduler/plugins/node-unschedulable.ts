@@ -1,5 +1,5 @@
+import { tolerates } from '../../api/tolerations.ts';
 import { type Plugin, Rejection } from '../plugin.ts';
-import { tolerates } from './taint-toleration.ts';
 
 const CORDONED = new Rejection('node(s) were unschedulable', { isResolvable: false });
 const TAINT = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };

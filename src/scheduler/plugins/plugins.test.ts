@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { tolerates } from '../../api/tolerations.ts';
 import type {
   PersistentVolume,
   PersistentVolumeClaim,
@@ -8,8 +9,7 @@ import type {
 } from '../../api/types.gen.ts';
 import type { Storage } from '../plugin.ts';
 import { podRequests } from '../resources.ts';
-import { aCluster, aNode, aPod, onNode, type PodFields, scheduled } from '../test-objects.ts';
-import { tolerates } from './taint-toleration.ts';
+import { aCluster, aNode, aPod, onNode, type PodFields, scheduled } from '../test-objects.fake.ts';
 
 const ZONE = 'topology.kubernetes.io/zone';
 const HOSTNAME = 'kubernetes.io/hostname';

@@ -1,4 +1,5 @@
-import type { Taint, Toleration } from '../../api/types.gen.ts';
+import { isTolerated } from '../../api/tolerations.ts';
+import type { Taint } from '../../api/types.gen.ts';
 import { normalizeToMax, type Plugin, Rejection } from '../plugin.ts';
 
 const TAINTED = new Rejection('node(s) had untolerated taint(s)', { isResolvable: false });
@@ -29,17 +30,3 @@ export const taintToleration: Plugin = {
 
 const isSoft = ({ effect }: Taint): boolean => effect === 'PreferNoSchedule';
 const isHard = ({ effect }: Taint): boolean => effect === 'NoSchedule' || effect === 'NoExecute';
-
-export function isTolerated(taint: Taint, tolerations: readonly Toleration[]): boolean {
-  return tolerations.some((toleration) => tolerates(toleration, taint));
-}
-
-/** Whether one toleration covers one taint (core/v1 Toleration). */
-export function tolerates(toleration: Toleration, taint: Taint): boolean {
-  const { key, effect, value = '', operator = 'Equal' } = toleration;
-  if (effect && effect !== taint.effect) return false;
-  if (key && key !== taint.key) return false;
-  if (operator === 'Exists') return true;
-  if (operator === 'Equal' || operator === '') return value === (taint.value ?? '');
-  return false;
-}

@@ -1,6 +1,6 @@
+import { matchesAnyTerm, type SelectableNode } from '../../api/node-selector.ts';
 import { wholeValue } from '../../api/quantity.ts';
 import type { PersistentVolume, PersistentVolumeClaim, StorageClass, Volume } from '../../api/types.gen.ts';
-import { matchesAnyTerm, type SelectableNode } from '../node-selector.ts';
 import { type Plugin, Rejection, type Storage } from '../plugin.ts';
 import { type PodInfo, selectorOf } from '../pod-info.ts';
 

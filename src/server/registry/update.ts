@@ -209,12 +209,6 @@ function withoutTimes(object: KubeObject): object {
   return { ...object, metadata: { ...object.metadata, resourceVersion: undefined, managedFields } };
 }
 
-/** Whether anything, in metadata or elsewhere, keeps a deleted object from going. */
-export function pendingFinalizers({ definition }: ServedResource, object: KubeObject): boolean {
-  const others = definition.strategy?.finalizers?.(object) ?? [];
-  return (object.metadata.finalizers?.length ?? 0) + others.length > 0;
-}
-
 /** Upstream's ShouldDeleteDuringUpdate. */
 function isLastFinalizerGone(
   { definition }: ServedResource,

@@ -7,7 +7,6 @@ import type { IntOrString } from '../../api/types.gen.ts';
 /** Small checks that many kinds share; each returns what is wrong, in upstream's words. */
 
 export const AT_LEAST_ZERO = 'must be greater than or equal to 0';
-export const AT_LEAST_ONE = 'must be greater than or equal to 1';
 export const MAX_INT32 = 2 ** 31 - 1;
 
 /** One `Invalid value` for each problem that `check` finds with the value. */
