@@ -19,6 +19,8 @@ export interface ContainerdOptions {
   readonly state: string;
   /** Socket to listen on. */
   readonly address: string;
+  /** Gives up waiting for it to answer, and ends it again. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Containerd {
@@ -38,8 +40,19 @@ export interface Containerd {
  */
 export async function startContainerd(options: ContainerdOptions): Promise<Containerd> {
   const daemon = new Daemon(options);
-  await daemon.begin();
-  return daemon;
+  const giveUp = (): void => daemon.release();
+  options.signal?.addEventListener('abort', giveUp, { once: true });
+  try {
+    await daemon.begin();
+    options.signal?.throwIfAborted();
+    return daemon;
+  } catch (error) {
+    // One that was started but does not answer must not be left behind.
+    await daemon.stop();
+    throw error;
+  } finally {
+    options.signal?.removeEventListener('abort', giveUp);
+  }
 }
 
 /** What is of no use here costs memory and start-up time: the CRI, snapshotters for other file systems, tracing. */
@@ -229,7 +242,7 @@ class Daemon implements Containerd {
     if (!existsSync(address)) return false;
     const ctr = createCtr({ exec, address, namespace: 'k8s.io' });
     try {
-      await ctr.run(['version'], { timeoutMs: 5000 });
+      await ctr.run(['version'], { timeoutMs: 5000, signal: this.#stopped.signal });
       return true;
     } catch (error) {
       if (/not installed/.test(ctrMessage(error))) throw new Error(ctrMessage(error));

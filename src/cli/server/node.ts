@@ -8,13 +8,14 @@ import { createInformerFactory } from '../../client/informer-factory.ts';
 import type { NodeApi, NodeConnector } from '../../client/node-port.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Exec } from '../../lib/exec.ts';
-import type { Logger } from '../../lib/log.ts';
+import { errorText, type Logger } from '../../lib/log.ts';
 import { VERSION } from '../../lib/version.ts';
 import { startDns } from '../../network/dns/dns.ts';
 import { startServiceProxy } from '../../network/services/proxy.ts';
 import { type Containerd, startContainerd } from '../../runtime/containerd-daemon.ts';
 import { createCtrRuntime } from '../../runtime/ctr/ctr-runtime.ts';
 import type { Runtime } from '../../runtime/port.ts';
+import { Failure } from '../failure.ts';
 import type { ServerConfig } from './config.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { importImages } from './import-images.ts';
@@ -38,6 +39,8 @@ export interface NodeOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly exec: Exec;
+  /** Aborts the start; what was started is stopped again, and the promise rejects. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -126,16 +129,23 @@ async function startOwnContainerd({
   exec,
   clock,
   log,
+  signal,
 }: NodeOptions): Promise<Containerd | undefined> {
   if (config.containerRuntimeEndpoint !== undefined) return undefined;
-  return await startContainerd({
-    exec,
-    clock,
-    log: log.child('containerd'),
-    root: join(config.dataDir, 'agent/containerd'),
-    state: join(config.stateDir, 'containerd'),
-    address: join(config.stateDir, 'containerd/containerd.sock'),
-  });
+  try {
+    return await startContainerd({
+      exec,
+      clock,
+      log: log.child('containerd'),
+      root: join(config.dataDir, 'agent/containerd'),
+      state: join(config.stateDir, 'containerd'),
+      address: join(config.stateDir, 'containerd/containerd.sock'),
+      signal,
+    });
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw new Failure(`${errorText(cause)}; without it, --disable-agent runs the API alone`, 1, { cause });
+  }
 }
 
 function createRuntime(
