@@ -16,10 +16,6 @@ export class Backoff {
     this.#failures.set(key, count + 1);
     return Math.min(this.#maxMs, this.#baseMs * 2 ** Math.min(count, 30));
   }
-  /** Failures since the last `forget`. */
-  failures(key: string): number {
-    return this.#failures.get(key) ?? 0;
-  }
   forget(key: string): void {
     this.#failures.delete(key);
   }
