@@ -14,9 +14,15 @@ import { nodeLifecycleController, taintEvictionController } from './node-lifecyc
 import { podGCController } from './pod-gc/controller.ts';
 import type { Controller, ControllerContext } from './port.ts';
 import { replicaSetController, replicationController } from './replicaset/controller.ts';
+import { resourceQuotaController } from './resourcequota/controller.ts';
 import { rootCAController } from './root-ca/controller.ts';
 import { serviceAccountController } from './serviceaccount/controller.ts';
 import { statefulSetController } from './statefulset/controller.ts';
+import {
+  claimProtectionController,
+  volumeAttributesClassProtectionController,
+  volumeProtectionController,
+} from './storage-protection/controller.ts';
 import { tokenSecretController } from './token-secret/controller.ts';
 
 /** Every controller that needs nothing but the context, one line each. */
@@ -41,11 +47,15 @@ export const CONTROLLERS = [
   podGCController,
   disruptionController,
   tokenSecretController,
+  resourceQuotaController,
+  claimProtectionController,
+  volumeProtectionController,
+  volumeAttributesClassProtectionController,
 ] as const satisfies readonly Controller[];
 
 /**
- * Starts all but the `disabled` ones over one set of informers, and those informers. The returned function stops the controllers and
- * resolves when none does anything any more; the informers stay the caller's to stop.
+ * Starts all but the `disabled` ones over one set of informers, and those informers. The returned function stops the
+ * controllers and resolves when none does anything any more; the informers stay the caller's to stop.
  */
 export function startControllers(
   context: ControllerContext,

@@ -18,32 +18,6 @@ import {
 
 const NAME = 'generic-garbage-collector';
 
-/** Resources of which some other controller keeps whole objects in the shared informers. */
-const SHARED: ReadonlySet<string> = new Set([
-  'pods',
-  'nodes',
-  'namespaces',
-  'services',
-  'endpoints',
-  'serviceaccounts',
-  'replicationcontrollers',
-  'persistentvolumeclaims',
-  'persistentvolumes',
-  'resourcequotas',
-  'deployments.apps',
-  'replicasets.apps',
-  'statefulsets.apps',
-  'daemonsets.apps',
-  'controllerrevisions.apps',
-  'jobs.batch',
-  'cronjobs.batch',
-  'leases.coordination.k8s.io',
-  'endpointslices.discovery.k8s.io',
-  'poddisruptionbudgets.policy',
-  'clusterroles.rbac.authorization.k8s.io',
-  'customresourcedefinitions.apiextensions.k8s.io',
-]);
-
 /** Deletes what its owners left behind, in the background, in the foreground, or lets it go free. */
 export const garbageCollector: Controller = {
   name: NAME,
@@ -56,7 +30,6 @@ export const garbageCollector: Controller = {
     const graph: ObjectGraph = new ObjectGraph({
       context,
       served,
-      shared: SHARED,
       visitor: {
         present(node) {
           const { object } = node;

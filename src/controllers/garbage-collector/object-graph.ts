@@ -1,6 +1,7 @@
 import { type KubeObject, qualifiedResource, type Resource } from '../../api/resource.ts';
 import type { Informer } from '../../client/informer.ts';
 import type { ServedResources } from '../framework/served-resources.ts';
+import { metadataInformer } from '../framework/whole-or-metadata.ts';
 import type { ControllerContext } from '../port.ts';
 
 /** Names one object of any resource. */
@@ -23,7 +24,6 @@ const IGNORED = new Set(['events', 'events.events.k8s.io']);
  */
 export class ObjectGraph {
   readonly #context: ControllerContext;
-  readonly #shared: ReadonlySet<string>;
   readonly #visitor: GraphVisitor;
   readonly #watched = new Map<
     string,
@@ -34,12 +34,9 @@ export class ObjectGraph {
   constructor(options: {
     context: ControllerContext;
     served: ServedResources;
-    /** Qualified names of resources whose whole objects are in the factory anyway. */
-    shared: ReadonlySet<string>;
     visitor: GraphVisitor;
   }) {
     this.#context = options.context;
-    this.#shared = options.shared;
     this.#visitor = options.visitor;
     for (const resource of options.context.cluster.resources) this.#watch(resource);
     this.#endServed = options.served.onChange((resource, served) => {
@@ -78,8 +75,7 @@ export class ObjectGraph {
   #watch(resource: Resource<KubeObject>): void {
     const key = qualifiedResource(resource);
     if (this.#watched.has(key) || IGNORED.has(key)) return;
-    const own = !this.#shared.has(key);
-    const informer = this.#context.informers.for(resource, own ? { transform: onlyMetadata } : {});
+    const { informer, own } = metadataInformer(this.#context, resource);
     const end = informer.onChange({
       add: (object) => this.#visitor.present({ resource, object }),
       update: (object, old) => {
@@ -103,21 +99,4 @@ export class ObjectGraph {
 
 export function keyOfNode({ resource, object }: GraphNode): string {
   return [qualifiedResource(resource), object.metadata.namespace ?? '', object.metadata.name ?? ''].join('|');
-}
-
-function onlyMetadata({ apiVersion, kind, metadata }: KubeObject): KubeObject {
-  const { name, namespace, uid, resourceVersion, ownerReferences, finalizers, deletionTimestamp } = metadata;
-  return {
-    ...(apiVersion === undefined ? {} : { apiVersion }),
-    ...(kind === undefined ? {} : { kind }),
-    metadata: {
-      ...(name === undefined ? {} : { name }),
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(uid === undefined ? {} : { uid }),
-      ...(resourceVersion === undefined ? {} : { resourceVersion }),
-      ...(ownerReferences === undefined ? {} : { ownerReferences }),
-      ...(finalizers === undefined ? {} : { finalizers }),
-      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
-    },
-  };
 }
