@@ -11,5 +11,8 @@ export default defineConfig({
     ],
     pool: 'forks',
     maxWorkers: 2,
+    // They end what hangs; how fast the machine is decides nothing.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { settled } from '../../../test/fixtures/settled.ts';
 import { createExec } from '../../lib/exec.ts';
 import { FakeClock } from '../../lib/fake-clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
@@ -11,17 +12,17 @@ import { LogIndex } from './log-index.ts';
 import { LogKeeper } from './log-keeper.ts';
 import { openLog } from './open-log.ts';
 
+const base = Date.UTC(2026, 0, 1);
 let dir: string;
 let path: string;
 let clock: FakeClock;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'kedge-logs-'));
   path = join(dir, 'c.log');
-  clock = new FakeClock();
+  clock = new FakeClock(base, settled);
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
-const base = Date.UTC(2026, 0, 1);
 /** Three lines of two bytes that arrived one second apart. */
 const index = new LogIndex(
   base,
@@ -73,9 +74,9 @@ describe('reading', () => {
       },
     });
     const all = text(stream);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await settled();
     await appendFile(path, 'd\n');
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await settled();
     await appendFile(path, 'e\n');
     running = false;
     end();
@@ -84,7 +85,6 @@ describe('reading', () => {
 });
 
 describe('keeping', () => {
-  const real = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 15));
   const keeper = (): LogKeeper =>
     new LogKeeper({ clock, exec: createExec(), log: silentLogger, stateDir: join(dir, 'state') });
 
@@ -95,12 +95,12 @@ describe('keeping', () => {
     await clock.advance(60_000);
     expect(clock.timers).toBe(0);
     await appendFile(path, 'hello\n');
-    await real();
+    await settled();
     const at = clock.now();
     await clock.advance(5000);
-    await real();
+    await settled();
     await clock.advance(5000);
-    await real();
+    await settled();
     expect(clock.timers).toBe(0);
     first.stop();
     const second = keeper();

@@ -109,7 +109,7 @@ async function startOffset(file: FileHandle, size: number, options: OpenLogOptio
 }
 
 /** Where the last `lines` lines begin; an unfinished line at the end counts. */
-export async function tailOffset(file: FileHandle, size: number, lines: number): Promise<number> {
+async function tailOffset(file: FileHandle, size: number, lines: number): Promise<number> {
   if (lines <= 0) return size;
   let left = lines;
   for (let end = size; end > 0; ) {

@@ -247,8 +247,7 @@ describe('forwarding', () => {
     const port = await startServer(forwarder);
     const both = Promise.all([askUdp(port, 'slow.example.com'), askUdp(port, 'slow.example.com')]);
     const until = async (count: number): Promise<void> => {
-      for (let tries = 0; upstream.seen.length < count && tries < 200; tries++)
-        await new Promise((r) => setTimeout(r, 5));
+      while (upstream.seen.length < count) await new Promise((resolve) => setTimeout(resolve, 5));
     };
     await until(1);
     answering = true;

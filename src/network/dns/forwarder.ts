@@ -114,7 +114,7 @@ export class Forwarder {
 }
 
 /** The shortest life of any record; for an absent name or type what the zone's SOA says (RFC 2308). */
-export function cacheSeconds({ rcode, answers = [], authorities = [] }: Reply): number {
+function cacheSeconds({ rcode, answers = [], authorities = [] }: Reply): number {
   if (rcode !== RCODE.noError && rcode !== RCODE.nameError) return 0;
   const ttls = [...answers, ...authorities].map(ttlOf);
   if (answers.length === 0) {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { settled } from '../../../test/fixtures/settled.ts';
 import { endpointSlices, services } from '../../api/resources.gen.ts';
 import type { EndpointSlice, Service, ServiceSpec } from '../../api/types.gen.ts';
 import { FakeClient } from '../../client/fake-client.ts';
@@ -136,7 +137,7 @@ describe('the cluster zone', () => {
   it('follows changes', async () => {
     await client.delete(services, { namespace: 'shop', name: 'web' });
     await client.delete(endpointSlices, { namespace: 'shop', name: 'db-1' });
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await settled();
     expect(ask('web.shop.svc.cluster.local')).toBe('nxdomain');
     expect(ask('7.0.43.10.in-addr.arpa', 'PTR')).toBe('foreign');
     expect(ask('3.0.42.10.in-addr.arpa', 'PTR')).toBe('foreign');

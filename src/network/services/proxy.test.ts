@@ -70,7 +70,7 @@ describe('service proxy', { timeout: 30_000 }, () => {
     return /pod\d/.exec(stdout)?.[0] ?? '';
   };
   const eventually = async (from: readonly string[], address: string, port: number): Promise<string> => {
-    for (let tries = 0; tries < 40; tries++) {
+    for (let tries = 0; tries < 200; tries++) {
       const answer = await ask(from, address, port);
       if (answer !== '') return answer;
       await delay(50);
@@ -113,11 +113,10 @@ describe('service proxy', { timeout: 30_000 }, () => {
     await create('after', { clusterIP: '10.43.0.8' }, ips);
     await eventually(pods[0] ?? [], '10.43.0.8', 80);
     for (const from of [pods[0] ?? [], network.node]) {
-      const startMs = performance.now();
+      // Were the first packet dropped, it would take the second, a second later, to hear a refusal.
       await expect(
-        exec.run([...from, 'busybox', 'nc', '-w', '5', '10.43.0.7', '80'], { stdin: '' }),
+        exec.run([...from, 'busybox', 'nc', '-w', '1', '10.43.0.7', '80'], { stdin: '' }),
       ).rejects.toThrow(/Connection refused/);
-      expect(performance.now() - startMs).toBeLessThan(2000);
     }
   });
 

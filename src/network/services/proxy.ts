@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../../lib/clock.ts';
 import { type Exec, ExecError } from '../../lib/exec.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import { errorText, type Logger } from '../../lib/log.ts';
-import { createNft } from '../nft/nft.ts';
+import { createNft } from '../../lib/nft/nft.ts';
 import { planServices, type ServiceRuleset } from './plan.ts';
 import { renderServices, SERVICE_TABLE } from './render.ts';
 import { staleFlows } from './stale-flows.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { NftChain, NftMap, NftTable } from '../nft/table.ts';
+import type { NftChain, NftMap, NftTable } from '../../lib/nft/table.ts';
 import type { Backend, IPFamily, PortRule, ServiceRuleset } from './plan.ts';
 import { familyOf } from './plan.ts';
 
@@ -83,7 +83,7 @@ class TableBuilder {
         elements,
       });
     }
-    return { ...SERVICE_TABLE, dynamicSets: this.#sets, maps, chains: this.#chains };
+    return { ...SERVICE_TABLE, dynamicSets: this.#sets, sets: new Map(), maps, chains: this.#chains };
   }
 
   /** The chain for traffic from outside, or undefined when there is no endpoint it may use. */

@@ -185,8 +185,10 @@ describe('watches', () => {
     const maps = '/api/v1/namespaces/watched/configmaps';
     await http.send('POST', maps, named('a'));
     const query = 'watch=1&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan';
-    const watching = http.watch(`${maps}?${query}`, 3);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    let watching: ReturnType<TestHttp['watch']> = Promise.resolve([]);
+    await new Promise<void>((resolve) => {
+      watching = http.watch(`${maps}?${query}`, 3, (seen) => seen === 2 && resolve());
+    });
     await http.send('POST', maps, named('b'));
     const events = await watching;
     expect(events.map(({ type }) => type)).toEqual(['ADDED', 'BOOKMARK', 'ADDED']);

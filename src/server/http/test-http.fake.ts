@@ -16,8 +16,12 @@ export interface TestHttp {
   readonly port: number;
   readonly ca: string;
   send(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<TestAnswer>;
-  /** Lines of a watch as they come; ends after `count`. */
-  watch(path: string, count: number): Promise<{ type: string; object: TestAnswer['json'] }[]>;
+  /** Lines of a watch as they come, of which `onCount` is told; ends after `count`. */
+  watch(
+    path: string,
+    count: number,
+    onCount?: (seen: number) => void,
+  ): Promise<{ type: string; object: TestAnswer['json'] }[]>;
   stop(): Promise<void>;
 }
 
@@ -49,7 +53,7 @@ export async function startTestHttp(options: TestServerOptions = {}): Promise<Te
         json: isJson ? JSON.parse(text) : undefined,
       };
     },
-    async watch(path, count) {
+    async watch(path, count, onCount) {
       const answer = await pool.request({ method: 'GET', path, headers: { authorization } });
       const events: { type: string; object: TestAnswer['json'] }[] = [];
       let text = '';
@@ -58,6 +62,7 @@ export async function startTestHttp(options: TestServerOptions = {}): Promise<Te
         const lines = text.split('\n');
         text = lines.pop() ?? '';
         events.push(...lines.map((line) => JSON.parse(line)));
+        onCount?.(events.length);
         if (events.length >= count) break;
       }
       return events;
