@@ -37,10 +37,11 @@ check_kernel() {
   echo 'to the one line of /boot/firmware/cmdline.txt, and reboot.' >&2
 }
 
+# The libraries are what Node, and so Kedge, is linked with; a small Debian lacks the first.
 # Puts containerd's service out of the way only if this script's installation started it: Kedge starts its own.
 install_runtime() {
   had_containerd=$(command -v containerd || true)
-  install_packages containerd runc containernetworking-plugins nftables iptables conntrack iproute2 util-linux "$@"
+  install_packages libatomic1 libstdc++6 containerd runc containernetworking-plugins nftables iptables conntrack iproute2 util-linux "$@"
   if [ -z "$had_containerd" ] && [ -d /run/systemd/system ]; then
     systemctl disable --now containerd.service >/dev/null 2>&1 || true
   fi
