@@ -153,7 +153,7 @@ interface Reference {
 }
 
 /** Every object that the spec names. */
-export function references(pod: Pod): readonly Reference[] {
+function references(pod: Pod): readonly Reference[] {
   const found = new Map<string, Reference>();
   const add = (resource: Resource, name: string | undefined): void => {
     if (name !== undefined && name !== '') found.set(`${resource.resource}/${name}`, { resource, name });

@@ -8,7 +8,7 @@ import { errorText } from '../lib/log.ts';
 import type { ServiceAccountToken } from './volumes/volume.ts';
 
 /** The API does not answer; a refusal is another error. */
-export class TokenUnavailable extends Error {
+class TokenUnavailable extends Error {
   override readonly name = 'TokenUnavailable';
 }
 

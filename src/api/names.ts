@@ -35,8 +35,8 @@ const wildcardRegex = anchored(WILDCARD);
 const namePartRegex = anchored(NAME_PART);
 const labelValueRegex = anchored(LABEL_VALUE);
 
-export const DNS_LABEL_MAX_BYTES = 63;
-export const DNS_SUBDOMAIN_MAX_BYTES = 253;
+const DNS_LABEL_MAX_BYTES = 63;
+const DNS_SUBDOMAIN_MAX_BYTES = 253;
 
 /** RFC 1123 label: names of namespaces, containers, ports' volumes … */
 export function dns1123LabelProblems(value: string): Problems {

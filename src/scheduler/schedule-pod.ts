@@ -67,7 +67,7 @@ export function schedulePod(options: ScheduleOptions): Placement {
 }
 
 /** Looking at every node of a large cluster costs more than the best of many is worth (percentageOfNodesToScore). */
-export function nodesToFind(total: number): number {
+function nodesToFind(total: number): number {
   if (total < 100) return total;
   const percent = Math.max(5, 50 - Math.trunc(total / 125));
   return Math.max(100, Math.trunc((total * percent) / 100));

@@ -63,7 +63,7 @@ function planActive(state: PodState, at: Instant, actions: PodAction[]): PodStat
 }
 
 /** Monotonic instant at which `activeDeadlineSeconds` is over. */
-export function deadlineAt(state: PodState): number {
+function deadlineAt(state: PodState): number {
   const seconds = state.pod.spec?.activeDeadlineSeconds;
   return seconds === undefined ? Number.POSITIVE_INFINITY : state.startedAt.monoMs + seconds * 1000;
 }

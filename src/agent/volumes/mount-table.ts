@@ -1,7 +1,7 @@
 import { readFile, realpath } from 'node:fs/promises';
 
 /** Mount points of this mount namespace, in the order of mounting. */
-export async function mountPoints(): Promise<readonly string[]> {
+async function mountPoints(): Promise<readonly string[]> {
   return parseMountInfo(await readFile('/proc/self/mountinfo', 'utf8'));
 }
 

@@ -44,7 +44,7 @@ const goList = (names: readonly string[]): string =>
   `[${names.map((name) => JSON.stringify(name)).join(' ')}]`;
 
 /** The element as conflict messages show it: `.name`, `[name="x",port=80]`, `[="x"]`, `[0]`. */
-export function elementText(element: PathElement): string {
+function elementText(element: PathElement): string {
   const body = element.slice(2);
   if (element.startsWith('f:')) return `.${body}`;
   if (element.startsWith('v:')) return `[=${body}]`;

@@ -15,8 +15,6 @@ import {
 
 /** Fields the main resource does not own where a `status` subresource exists. */
 export const STATUS_FIELDS: FieldSet = { 'f:status': {} };
-/** Fields the `status` subresource does not own. */
-export const SPEC_FIELDS: FieldSet = { 'f:spec': {} };
 
 export interface UpdateOptions {
   /** The stored object; `undefined` for a creation. */

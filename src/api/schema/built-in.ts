@@ -33,7 +33,7 @@ interface Line {
 }
 
 /** A named type of the Kubernetes API, such as `io.k8s.api.core.v1.PodSpec`. */
-export class Definition {
+class Definition {
   readonly name: string;
   /** `v1.PodSpec` */
   readonly typeName: string;

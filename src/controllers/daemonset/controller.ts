@@ -122,7 +122,7 @@ export const daemonSetController: Controller = {
 };
 
 /** The pod for one node; pinned by affinity, since binding is the scheduler's. Pure. */
-export function daemonPod(set: DaemonSet, nodeName: string, hash: string): Pod {
+function daemonPod(set: DaemonSet, nodeName: string, hash: string): Pod {
   const pod = podFromTemplate(set.spec?.template ?? {}, set.metadata.namespace);
   pod.metadata.generateName = `${set.metadata.name}-`;
   pod.metadata.labels = { ...pod.metadata.labels, [HASH]: hash };

@@ -22,7 +22,7 @@ export interface DisruptionInput {
 }
 
 /** How many more pods may be evicted now. Pure. */
-export function planDisruption(input: DisruptionInput): {
+function planDisruption(input: DisruptionInput): {
   status: NonNullable<PodDisruptionBudget['status']>;
   againMs: number | undefined;
 } {

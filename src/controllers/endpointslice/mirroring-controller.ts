@@ -76,7 +76,7 @@ function isMirrored({ metadata }: Endpoints): boolean {
 }
 
 /** Subsets as groups of endpoints with equal ports. Pure. */
-export function mirroredGroups({ subsets = [] }: Endpoints, addressType: AddressType): PortGroup[] {
+function mirroredGroups({ subsets = [] }: Endpoints, addressType: AddressType): PortGroup[] {
   return subsets.flatMap(({ addresses = [], notReadyAddresses = [], ports = [] }) => {
     const of = (all: readonly EndpointAddress[], ready: boolean): Endpoint[] =>
       all

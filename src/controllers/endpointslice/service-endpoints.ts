@@ -31,7 +31,7 @@ export function addressTypesOf({ spec }: Service): AddressType[] {
 }
 
 /** The number a Service port leads to in one pod; undefined when the pod has no port of that name. */
-export function targetPort(port: ServicePort, pod: Pod): number | undefined {
+function targetPort(port: ServicePort, pod: Pod): number | undefined {
   const { targetPort: target = port.port, protocol = 'TCP' } = port;
   if (typeof target === 'number') return target;
   const sidecars = (pod.spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');

@@ -23,7 +23,7 @@ export function isAvailable(pod: Pod, minReadySeconds: number, nowMs: number): b
 }
 
 /** Time until a ready pod counts as available; 0 when it does, infinite when it is not ready. */
-export function availableInMs(pod: Pod, minReadySeconds: number, nowMs: number): number {
+function availableInMs(pod: Pod, minReadySeconds: number, nowMs: number): number {
   const ready = condition(pod, 'Ready');
   if (ready?.status !== 'True') return Number.POSITIVE_INFINITY;
   if (minReadySeconds <= 0) return 0;

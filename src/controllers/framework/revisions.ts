@@ -18,7 +18,7 @@ function dataOf({ spec }: Templated): object {
   return { spec: { template: { ...spec?.template, $patch: 'replace' } } };
 }
 
-export function byRevision(revisions: Iterable<ControllerRevision>): ControllerRevision[] {
+function byRevision(revisions: Iterable<ControllerRevision>): ControllerRevision[] {
   return [...revisions].sort((a, b) => a.revision - b.revision);
 }
 

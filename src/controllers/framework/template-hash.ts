@@ -13,7 +13,7 @@ export function templateHash(content: unknown, collisionCount = 0): string {
 /** No vowels and no 0, 1, 3: never spells a word, never mistaken for another (apimachinery's rand). */
 const SAFE = 'bcdfghjklmnpqrstvwxz2456789';
 
-export function safeEncode(text: string): string {
+function safeEncode(text: string): string {
   return [...text].map((letter) => SAFE[letter.charCodeAt(0) % SAFE.length]).join('');
 }
 

@@ -1,8 +1,8 @@
 import { tolerates } from '../../api/tolerations.ts';
 import type { Node, NodeCondition, Pod, Taint } from '../../api/types.gen.ts';
 
-export const NOT_READY = 'node.kubernetes.io/not-ready';
-export const UNREACHABLE = 'node.kubernetes.io/unreachable';
+const NOT_READY = 'node.kubernetes.io/not-ready';
+const UNREACHABLE = 'node.kubernetes.io/unreachable';
 
 /** Conditions an agent keeps; they are nobody's word once it is silent. */
 const AGENT_CONDITIONS = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'] as const;

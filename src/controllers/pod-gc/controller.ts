@@ -12,7 +12,7 @@ import type { Controller, ControllerContext } from '../port.ts';
 export type Garbage = 'orphaned' | 'unscheduled' | 'out-of-service';
 
 /** Why a pod can never end by itself; undefined when it can. Pure. */
-export function garbageReason(pod: Pod, node: Node | undefined): Garbage | undefined {
+function garbageReason(pod: Pod, node: Node | undefined): Garbage | undefined {
   const { nodeName } = pod.spec ?? {};
   const leaving = pod.metadata.deletionTimestamp !== undefined;
   if (!nodeName) return leaving ? 'unscheduled' : undefined;

@@ -11,7 +11,7 @@ const DESCRIPTION =
   'internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.';
 
 /** The ConfigMap as it has to be written, or undefined when it is right already. Pure. */
-export function planRootCA(
+function planRootCA(
   namespace: Namespace | undefined,
   existing: ConfigMap | undefined,
   rootCA: string,

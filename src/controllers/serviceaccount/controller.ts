@@ -6,7 +6,7 @@ import { isNamespaceTerminating } from '../framework/pod-control.ts';
 import type { Controller } from '../port.ts';
 
 /** The account every namespace must have is missing. Pure. */
-export function planDefaultServiceAccount(
+function planDefaultServiceAccount(
   namespace: Namespace | undefined,
   existing: ServiceAccount | undefined,
 ): ServiceAccount | undefined {

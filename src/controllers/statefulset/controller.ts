@@ -101,12 +101,7 @@ export const statefulSetController: Controller = {
 };
 
 /** The pod of one ordinal: its name, host name, identity labels, and the claims behind its volumes. Pure. */
-export function statefulPod(
-  set: StatefulSet,
-  ordinal: number,
-  revision: string,
-  template: PodTemplateSpec,
-): Pod {
+function statefulPod(set: StatefulSet, ordinal: number, revision: string, template: PodTemplateSpec): Pod {
   const pod = podFromTemplate(template, set.metadata.namespace);
   const name = `${set.metadata.name}-${ordinal}`;
   pod.metadata.name = name;

@@ -12,7 +12,7 @@ const ACCOUNT_UID = 'kubernetes.io/service-account.uid';
 export type TokenSecretPlan = 'keep' | 'delete' | 'fill';
 
 /** What to do with a token Secret, given the account it names. Pure. */
-export function planTokenSecret(
+function planTokenSecret(
   secret: Secret,
   account: ServiceAccount | undefined,
   rootCA: string,

@@ -11,12 +11,12 @@ import { readState, writeState } from './state.ts';
 const NAME = /^revision-\d{16}\.db$/;
 const nameAt = (revision: number): string => `revision-${String(revision).padStart(16, '0')}.db`;
 
-export function snapshotFolder(path: string): string {
+function snapshotFolder(path: string): string {
   return join(dirname(path), 'snapshots');
 }
 
 /** Snapshots of the database at `path`, newest first. */
-export function listSnapshots(path: string): string[] {
+function listSnapshots(path: string): string[] {
   const folder = snapshotFolder(path);
   if (!existsSync(folder)) return [];
   return readdirSync(folder)

@@ -79,7 +79,7 @@ export function chainId(diffIds: readonly string[]): string {
 }
 
 /** Node's names for processors in OCI's words. */
-export function ociArchitecture(arch: string): string {
+function ociArchitecture(arch: string): string {
   return { x64: 'amd64', ia32: '386' }[arch] ?? arch;
 }
 

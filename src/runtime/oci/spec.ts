@@ -4,7 +4,7 @@ import { defaultSeccomp } from './seccomp.ts';
 import type { ImageConfig, OciDevice, OciMount, OciResources, OciSeccomp, OciSpec } from './types.ts';
 
 /** containerd's runc shim puts every container with the same value into one process. */
-export const SHIM_GROUP_ANNOTATION = 'io.containerd.runc.v2.group';
+const SHIM_GROUP_ANNOTATION = 'io.containerd.runc.v2.group';
 
 /** Everything about the machine and the pod that a spec depends on. */
 export interface SpecInput {

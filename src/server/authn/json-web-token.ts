@@ -41,7 +41,7 @@ export function unverifiedClaims(token: string): JsonObject | undefined {
 }
 
 /** The claims of a token that one of the keys signed. Only ES256 is accepted, whatever the token says. */
-export function verifiedClaims(token: string, keys: readonly TokenKey[]): JsonObject | undefined {
+function verifiedClaims(token: string, keys: readonly TokenKey[]): JsonObject | undefined {
   const [header = '', body = '', signature = '', ...rest] = token.split('.');
   const decoded = decode(header);
   if (rest.length > 0 || decoded?.['alg'] !== 'ES256' || decoded['crit'] !== undefined) return undefined;

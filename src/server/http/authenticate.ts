@@ -1,6 +1,7 @@
 import type { Http2ServerRequest } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import { apiError } from '../../api/status.ts';
+import { ANONYMOUS } from '../authn/authenticator.ts';
 import type { Authenticator } from '../authn/port.ts';
 import type { UserInfo } from '../registry/definition.ts';
 
@@ -8,8 +9,6 @@ type Subject = { readonly commonName: string; readonly organizations: readonly s
 
 /** Reading a certificate's subject costs; a connection has one for its whole life. */
 const subjects = new WeakMap<object, Subject | 'none'>();
-
-const ANONYMOUS: UserInfo = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 
 /** Who sends the request. Without any credential that is nobody in particular; throws 401 for a bad one. */
 export async function authenticate(

@@ -27,7 +27,7 @@ const ALL_VERBS: readonly Verb[] = [
 ];
 
 /** What discovery says of an endpoint. */
-export function discovered({ served, resource }: Endpoint): DiscoveredResource {
+function discovered({ served, resource }: Endpoint): DiscoveredResource {
   const { definition } = served;
   return {
     ...resource,

@@ -2,9 +2,9 @@ import type { Http2ServerRequest } from 'node:http2';
 import { apiError } from '../../api/status.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
+import { ANONYMOUS } from '../authn/authenticator.ts';
 import type { Authenticator } from '../authn/port.ts';
 import type { Authorizer } from '../authz/port.ts';
-import type { UserInfo } from '../registry/definition.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ObjectSchema } from '../registry/served-resource.ts';
 import { authenticate } from './authenticate.ts';
@@ -82,8 +82,6 @@ export async function handleRequest(
     context.metrics.count(info, request.method, response.statusCode, context.clock.monotonicMs() - startMs);
   }
 }
-
-const ANONYMOUS: UserInfo = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 
 function isLong(info: RequestInfo): boolean {
   return info.isResource && (info.verb === 'watch' || LONG_SUBRESOURCES.has(info.subresource));

@@ -97,7 +97,7 @@ function managerErrors(manager: string): FieldError[] {
 }
 
 /** Without a manager the first part of the user agent stands for it, as upstream. */
-export function managerFrom(userAgent: string | undefined): string {
+function managerFrom(userAgent: string | undefined): string {
   const name = (userAgent ?? '').split('/')[0] ?? '';
   const printable = name.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '').slice(0, MAX_MANAGER_LENGTH);
   return printable === '' ? 'unknown' : printable;

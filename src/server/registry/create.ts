@@ -122,7 +122,7 @@ function existsError(served: ServedResource, object: KubeObject): ApiError {
 }
 
 /** Throws 422 with everything that is wrong with a new object. */
-export function validateNew(served: ServedResource, object: KubeObject): void {
+function validateNew(served: ServedResource, object: KubeObject): void {
   const { definition, schema } = served;
   const { resource, strategy, validateName = dns1123SubdomainProblems } = definition;
   const errors = [

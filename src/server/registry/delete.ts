@@ -93,7 +93,7 @@ async function tryDelete(
  * Decides what a delete means and marks `object` accordingly, in place: `mark` it and keep it, `remove` it, or do
  * nothing because a deletion with no longer grace is `pending` already.
  */
-export function planDelete(input: {
+function planDelete(input: {
   object: KubeObject;
   options: DeleteOptions;
   /** What the strategy grants; `undefined`: the kind knows no grace. */

@@ -27,7 +27,7 @@ export function fillSystemFields(metadata: ObjectMeta, clock: Clock): void {
   if (!metadata.name && metadata.generateName) metadata.name = generateName(metadata.generateName);
 }
 
-export function generateName(prefix: string): string {
+function generateName(prefix: string): string {
   let suffix = '';
   for (let at = 0; at < SUFFIX_LENGTH; at++) suffix += SUFFIX_LETTERS[randomInt(SUFFIX_LETTERS.length)];
   return `${prefix.slice(0, MAX_GENERATED_LENGTH - SUFFIX_LENGTH)}${suffix}`;

@@ -22,7 +22,7 @@ export interface OpenedWatch {
 }
 
 /** Throws 422 for combinations that upstream refuses. */
-export function validateWatchQuery(query: WatchQuery): void {
+function validateWatchQuery(query: WatchQuery): void {
   const { resourceVersionMatch: match = '', sendInitialEvents } = query;
   const path = 'resourceVersionMatch';
   const errors: FieldError[] = [];

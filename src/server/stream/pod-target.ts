@@ -25,7 +25,7 @@ export function podTarget(registry: Registry, info: ResourceRequest): PodTarget 
 const DEFAULT_CONTAINER = 'kubectl.kubernetes.io/default-container';
 
 /** The container asked for, or the only one. Throws 400 in upstream's words. */
-export function containerName(pod: Pod, asked: string | null): string {
+function containerName(pod: Pod, asked: string | null): string {
   const { containers = [], initContainers = [], ephemeralContainers = [] } = pod.spec ?? {};
   const name = pod.metadata?.name ?? '';
   if (asked) {

@@ -8,11 +8,10 @@ import { ageColumn, nameColumn, textColumn } from '../columns.ts';
 import { eachOf, ipAddress, portNumber, problemsOf } from '../field-checks.ts';
 
 const SHOWN = 3;
-export const ENDPOINTS_DEPRECATED =
-  'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice';
+const ENDPOINTS_DEPRECATED = 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice';
 
 /** `10.42.0.5:80,10.42.0.6:80 + 2 more...` */
-export function formatEndpoints({ subsets }: Endpoints): string {
+function formatEndpoints({ subsets }: Endpoints): string {
   const all = (subsets ?? []).flatMap(({ addresses = [], ports = [] }) =>
     ports.length === 0
       ? addresses.map(({ ip }) => bracketed(ip))

@@ -14,7 +14,7 @@ function validateBinding({ target }: Binding): FieldError[] {
 }
 
 /** The pod on its node, with the condition that says so. Throws 409 where it must not be placed (any more). */
-export function bindPod(pod: Pod, binding: Binding, now: string): Pod {
+function bindPod(pod: Pod, binding: Binding, now: string): Pod {
   const name = pod.metadata.name ?? '';
   const refuse = (why: string): never => {
     throw conflict({ group: '', resource: 'pods/binding' }, name, why);

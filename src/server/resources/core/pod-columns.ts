@@ -43,7 +43,7 @@ function initReason(
   return `Init:${index}/${total}`;
 }
 
-export function summarizePod(pod: Pod): PodSummary {
+function summarizePod(pod: Pod): PodSummary {
   const { spec, status = {} } = pod;
   const inits = spec?.initContainers ?? [];
   const sidecars = new Set(inits.filter((one) => one.restartPolicy === 'Always').map((one) => one.name));

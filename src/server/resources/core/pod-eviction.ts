@@ -33,7 +33,7 @@ function mayGoUnready(pod: Pod, { spec, status }: PodDisruptionBudget): boolean 
 }
 
 /** The budget with one disruption spent on `pod`. Throws 429 when there is none to spend. */
-export function spendDisruption(budget: PodDisruptionBudget, pod: string, now: string): PodDisruptionBudget {
+function spendDisruption(budget: PodDisruptionBudget, pod: string, now: string): PodDisruptionBudget {
   const name = budget.metadata.name ?? '';
   const { status } = budget;
   if (status === undefined || (status.observedGeneration ?? 0) < (budget.metadata.generation ?? 0)) {

@@ -6,7 +6,7 @@ import type { Service, ServicePort, ServiceSpec } from '../../../api/types.gen.t
 import type { Allocators } from '../../registry/definition.ts';
 import { hasClusterIP } from './service-allocators.ts';
 
-export const needsNodePorts = ({ type, allocateLoadBalancerNodePorts }: ServiceSpec): boolean =>
+const needsNodePorts = ({ type, allocateLoadBalancerNodePorts }: ServiceSpec): boolean =>
   type === 'NodePort' || (type === 'LoadBalancer' && allocateLoadBalancerNodePorts !== false);
 const mayHaveNodePorts = ({ type }: ServiceSpec): boolean => type === 'NodePort' || type === 'LoadBalancer';
 const needsHealthPort = ({ type, externalTrafficPolicy }: ServiceSpec): boolean =>

@@ -43,7 +43,7 @@ function defaultPodLevelRequests(spec: PodSpec): void {
  * What all containers of a pod ask for together: the larger of the app containers' sum (sidecars included) and of
  * each init container with the sidecars started before it (component-helpers/resource).
  */
-export function containerRequests(spec: PodSpec): ResourceList {
+function containerRequests(spec: PodSpec): ResourceList {
   const total: ResourceList = {};
   for (const container of spec.containers ?? []) addTo(total, container.resources?.requests);
   const sidecars: ResourceList = {};

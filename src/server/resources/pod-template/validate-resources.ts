@@ -8,13 +8,13 @@ import { AT_LEAST_ZERO, problemsOf } from '../field-checks.ts';
 const STANDARD = ['cpu', 'memory', 'ephemeral-storage'];
 const INTEGERS_ONLY = 'must be an integer';
 
-export const isHugePages = (name: string): boolean => name.startsWith('hugepages-');
+const isHugePages = (name: string): boolean => name.startsWith('hugepages-');
 /** `vendor.example/device`: counted in whole pieces and never overcommitted. */
-export const isExtended = (name: string): boolean =>
+const isExtended = (name: string): boolean =>
   name.includes('/') && !name.includes('kubernetes.io/') && !name.startsWith('requests.');
 
 /** A name that a container may ask for. */
-export function validateContainerResourceName(name: string, field: string): FieldError[] {
+function validateContainerResourceName(name: string, field: string): FieldError[] {
   const errors = problemsOf(field, name, labelKeyProblems);
   if (errors.length > 0) return errors;
   if (!name.includes('/')) {
