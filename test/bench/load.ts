@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { parse } from 'yaml';
+import { RawClient, rawWatch } from './raw-client.ts';
 
 interface Kubeconfig {
   clusters: { cluster: { server: string; 'certificate-authority-data': string } }[];
@@ -19,6 +20,7 @@ const tls = {
   cert: decode(config.users[0]?.user['client-certificate-data']),
   key: decode(config.users[0]?.user['client-key-data']),
 };
+const target = { host: server.hostname, port: Number(server.port), ...tls };
 const agent = new Agent({ keepAlive: true, maxSockets: 256, ...tls });
 
 interface Answer {
@@ -56,31 +58,32 @@ function call(method: string, url: string, body?: string, keep = false): Promise
 const percentile = (sorted: readonly number[], part: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
 
-/** `clients` connections create ConfigMaps one after another for `seconds`. */
+/** `clients` connections create ConfigMaps one after another for `seconds`, after a second to warm up. */
 async function writes(clients: number, seconds: number): Promise<object> {
-  const latencies: number[] = [];
-  let failed = 0;
-  const start = performance.now();
-  const end = start + seconds * 1000;
-  const writer = async (client: number): Promise<void> => {
-    for (let n = 0; performance.now() < end; n++) {
-      const before = performance.now();
-      const body = JSON.stringify({
-        apiVersion: 'v1',
-        kind: 'ConfigMap',
-        metadata: { name: `load-${client}-${n}` },
-        data: { n: String(n) },
-      });
-      const { status } = await call('POST', '/api/v1/namespaces/default/configmaps', body);
-      if (status === 201) latencies.push(performance.now() - before);
-      else failed++;
-    }
+  const connections = await Promise.all(Array.from({ length: clients }, () => RawClient.open(target)));
+  let next = 0;
+  const run = async (forMs: number): Promise<{ latencies: number[]; failed: number; elapsedMs: number }> => {
+    const latencies: number[] = [];
+    let failed = 0;
+    const start = performance.now();
+    const writer = async (connection: RawClient): Promise<void> => {
+      for (let before = start; before < start + forMs; ) {
+        const body = `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"load-${next++}"},"data":{"n":"1"}}`;
+        const { status } = await connection.request('POST', '/api/v1/namespaces/default/configmaps', body);
+        const after = performance.now();
+        if (status === 201) latencies.push(after - before);
+        else failed++;
+        before = after;
+      }
+    };
+    await Promise.all(connections.map(writer));
+    return { latencies, failed, elapsedMs: performance.now() - start };
   };
-  await Promise.all(Array.from({ length: clients }, (_, client) => writer(client)));
-  const seconds_ = (performance.now() - start) / 1000;
+  await run(1000);
+  const { latencies, failed, elapsedMs } = await run(seconds * 1000);
   latencies.sort((a, b) => a - b);
   return {
-    perSecond: latencies.length / seconds_,
+    perSecond: (latencies.length * 1000) / elapsedMs,
     p50Ms: percentile(latencies, 0.5),
     p99Ms: percentile(latencies, 0.99),
     failed,
@@ -132,10 +135,11 @@ async function list(times: number): Promise<object> {
 }
 
 async function get(times: number): Promise<object> {
+  const connection = await RawClient.open(target);
   const latencies: number[] = [];
   for (let n = 0; n < times; n++) {
     const before = performance.now();
-    await call('GET', '/api/v1/namespaces/default');
+    await connection.request('GET', '/api/v1/namespaces/default');
     latencies.push(performance.now() - before);
   }
   latencies.sort((a, b) => a - b);
@@ -144,68 +148,61 @@ async function get(times: number): Promise<object> {
 
 /** `watchers` watches on ConfigMaps while one writer changes one `perSecond` times a second, for `seconds`. */
 async function watch(watchers: number, perSecond: number, seconds: number): Promise<object> {
-  const wide = new Agent({ keepAlive: true, maxSockets: watchers + 10, ...tls });
-  const sent = new Map<string, number>();
-  const latencies: number[] = [];
-  const seen = Array.from({ length: watchers }, () => new Map<string, number>());
+  const total = perSecond * seconds;
   const { text } = await call('GET', '/api/v1/namespaces/default/configmaps?limit=1', undefined, true);
   const from = (JSON.parse(text) as { metadata: { resourceVersion: string } }).metadata.resourceVersion;
-  const opened = seen.map(
-    (mine) =>
-      new Promise<void>((resolve, reject) => {
-        const path = `/api/v1/namespaces/default/configmaps?watch=1&resourceVersion=${from}`;
-        const outgoing = request(
-          { agent: wide, host: server.hostname, port: server.port, path },
-          (response) => {
-            resolve();
-            let rest = '';
-            response.on('data', (chunk: Buffer) => {
-              const parts = (rest + chunk.toString()).split('\n');
-              rest = parts.pop() ?? '';
-              const now = performance.now();
-              for (const part of parts) {
-                const name = /"name":"(event-\d+)"/.exec(part)?.[1];
-                if (name === undefined) continue;
-                mine.set(name, (mine.get(name) ?? 0) + 1);
-                latencies.push(now - (sent.get(name) ?? now));
-              }
-            });
-            response.on('error', () => {});
-          },
-        );
-        outgoing.on('error', reject);
-        outgoing.end();
-      }),
+  const path = `/api/v1/namespaces/default/configmaps?watch=1&resourceVersion=${from}`;
+  const sentAt: number[] = [];
+  const latencies: number[] = [];
+  const seen = Array.from({ length: watchers }, () => new Uint8Array(total));
+  const watches = await Promise.all(
+    seen.map((mine) => rawWatch(target, path, follow(mine, sentAt, latencies))),
   );
-  await Promise.all(opened);
-  const total = perSecond * seconds;
   const start = performance.now();
   const writes: Promise<Answer>[] = [];
   for (let n = 0; n < total; n++) {
     const waitMs = start + (n * 1000) / perSecond - performance.now();
     if (waitMs > 0) await new Promise((next) => setTimeout(next, waitMs));
-    const name = `event-${n}`;
-    sent.set(name, performance.now());
-    writes.push(
-      call(
-        'POST',
-        '/api/v1/namespaces/default/configmaps',
-        JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } }),
-      ),
-    );
+    const body = `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"event-${n}-x"}}`;
+    sentAt[n] = performance.now();
+    writes.push(call('POST', '/api/v1/namespaces/default/configmaps', body));
   }
   const made = (await Promise.all(writes)).filter(({ status }) => status === 201).length;
   await new Promise((next) => setTimeout(next, 1500));
-  wide.destroy();
+  for (const one of watches) one.destroy();
   latencies.sort((a, b) => a - b);
-  const lost = seen.reduce((sum, mine) => sum + (made - mine.size), 0);
-  const doubled = seen.reduce((sum, mine) => sum + [...mine.values()].filter((count) => count > 1).length, 0);
+  const count = (mine: Uint8Array, fits: (times: number) => boolean): number => mine.filter(fits).length;
   return {
     p50Ms: percentile(latencies, 0.5),
     p99Ms: percentile(latencies, 0.99),
     deliveries: latencies.length,
-    lost,
-    doubled,
+    lost: seen.reduce((sum, mine) => sum + made - count(mine, (times) => times > 0), 0),
+    doubled: seen.reduce((sum, mine) => sum + count(mine, (times) => times > 1), 0),
+  };
+}
+
+/** Counts `event-<n>-x` in a watch's bytes; a name cut in two by a chunk's end is put together again. */
+function follow(mine: Uint8Array, sentAt: readonly number[], latencies: number[]): (chunk: Buffer) => void {
+  const MARK = '"name":"event-';
+  let rest: Buffer = Buffer.alloc(0);
+  return (chunk) => {
+    const now = performance.now();
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    let from = 0;
+    for (;;) {
+      const at = bytes.indexOf(MARK, from, 'latin1');
+      if (at < 0) break;
+      const end = bytes.indexOf('-', at + MARK.length, 'latin1');
+      if (end < 0) {
+        from = at;
+        break;
+      }
+      const n = Number(bytes.toString('latin1', at + MARK.length, end));
+      mine[n] = (mine[n] ?? 0) + 1;
+      latencies.push(now - (sentAt[n] ?? now));
+      from = end;
+    }
+    rest = Buffer.from(bytes.subarray(Math.max(from, bytes.length - MARK.length)));
   };
 }
 

@@ -1,0 +1,80 @@
+import { connect, type TLSSocket } from 'node:tls';
+
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+  readonly ca: Buffer;
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+/**
+ * One HTTP/1.1 connection, one request at a time, and no more work than that needs: the load generator shares the
+ * machine's cores with the server it measures.
+ */
+export class RawClient {
+  readonly #socket: TLSSocket;
+  readonly #target: Target;
+  #buffer: Buffer = Buffer.alloc(0);
+  #settle: ((answer: { status: number; body: Buffer }) => void) | undefined;
+
+  private constructor(socket: TLSSocket, target: Target) {
+    this.#socket = socket;
+    this.#target = target;
+    socket.on('data', (chunk: Buffer) => this.#take(chunk));
+  }
+
+  static open(target: Target): Promise<RawClient> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ ...target, servername: 'kubernetes' }, () => {
+        socket.setNoDelay(true);
+        resolve(new RawClient(socket, target));
+      });
+      socket.once('error', reject);
+    });
+  }
+
+  /** The status and the bytes of an answer that tells its length. */
+  request(method: string, path: string, body = ''): Promise<{ status: number; body: Buffer }> {
+    return new Promise((resolve) => {
+      this.#settle = resolve;
+      this.#socket.write(`${head(this.#target, method, path, Buffer.byteLength(body))}${body}`);
+    });
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #take(chunk: Buffer): void {
+    this.#buffer = this.#buffer.length === 0 ? chunk : Buffer.concat([this.#buffer, chunk]);
+    const end = this.#buffer.indexOf('\r\n\r\n');
+    if (end < 0) return;
+    const fields = this.#buffer.toString('latin1', 0, end);
+    const length = Number(/\r\ncontent-length: (\d+)/i.exec(fields)?.[1] ?? 0);
+    if (this.#buffer.length < end + 4 + length) return;
+    const body = this.#buffer.subarray(end + 4, end + 4 + length);
+    this.#buffer = this.#buffer.subarray(end + 4 + length);
+    this.#settle?.({ status: Number(fields.slice(9, 12)), body });
+  }
+}
+
+function head({ host, port }: Target, method: string, path: string, length: number): string {
+  const content = length === 0 ? '' : `content-type: application/json\r\ncontent-length: ${length}\r\n`;
+  return `${method} ${path} HTTP/1.1\r\nhost: ${host}:${port}\r\naccept: application/json\r\n${content}\r\n`;
+}
+
+/** Opens a watch; `onData` gets the answer's bytes as they come, chunk framing included. Resolves once it streams. */
+export function rawWatch(target: Target, path: string, onData: (chunk: Buffer) => void): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ ...target, servername: 'kubernetes' }, () => {
+      socket.write(head(target, 'GET', path, 0));
+    });
+    socket.once('error', reject);
+    socket.once('data', (first: Buffer) => {
+      resolve(socket);
+      socket.on('data', onData);
+      onData(first);
+    });
+  });
+}
