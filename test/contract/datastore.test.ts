@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,13 +15,16 @@ import { LIMITS } from '../../src/lib/limits.ts';
 import { type Logger, silentLogger } from '../../src/lib/log.ts';
 import { describeDatastore } from './datastore.ts';
 
-describeDatastore('memory', async () => {
+describeDatastore('memory', 100, async () => {
   const datastore = createMemoryDatastore();
   return { datastore, dispose: () => datastore.close() };
 });
 
-describeDatastore('sqlite', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'kedge-datastore-'));
+// What is asked here does not depend on the disk, whose every fsync takes its time; the tests below use it.
+const MEMORY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
+describeDatastore('sqlite', 20, async () => {
+  const folder = await mkdtemp(join(MEMORY, 'kedge-datastore-'));
   const open = (): Promise<Datastore> =>
     openSqliteDatastore({ path: join(folder, 'state.db'), log: silentLogger, clock: new FakeClock() });
   let datastore = await open();

@@ -13,6 +13,7 @@ export interface Subject {
 }
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const isLong = process.env['KEDGE_LONG_TESTS'] !== undefined;
 const text = (value: Uint8Array | undefined): string | undefined =>
   value && Buffer.from(value).toString('utf8');
 
@@ -32,8 +33,11 @@ async function commit(
 const put = (store: Datastore, key: string, value: string, durability?: Durability): Promise<number> =>
   commit(store, [{ key, value }], durability);
 
-/** What every datastore promises, whatever it keeps its bytes in. */
-export function describeDatastore(name: string, open: () => Promise<Subject>): void {
+/**
+ * What every datastore promises, whatever it keeps its bytes in. `histories` is how many random ones are tried:
+ * opening some stores is dear. `KEDGE_LONG_TESTS=1` tries many more.
+ */
+export function describeDatastore(name: string, histories: number, open: () => Promise<Subject>): void {
   describe(`${name} datastore`, () => {
     let subject: Subject;
     let store: Datastore;
@@ -179,19 +183,23 @@ export function describeDatastore(name: string, open: () => Promise<Subject>): v
       await expect(put(store, '/a', '1')).rejects.toThrow('closed');
     });
 
-    it('behaves as the model through any history', async () => {
-      await fc.assert(
-        fc.asyncProperty(fc.array(anyStep, { maxLength: 40 }), async (steps) => {
-          const fresh = await open();
-          try {
-            await replay(fresh, steps);
-          } finally {
-            await fresh.dispose();
-          }
-        }),
-        { numRuns: 20 },
-      );
-    }, 60_000);
+    it(
+      'behaves as the model through any history',
+      async () => {
+        await fc.assert(
+          fc.asyncProperty(fc.array(anyStep, { maxLength: 40 }), async (steps) => {
+            const fresh = await open();
+            try {
+              await replay(fresh, steps);
+            } finally {
+              await fresh.dispose();
+            }
+          }),
+          { numRuns: isLong ? histories * 20 : histories },
+        );
+      },
+      isLong ? 900_000 : 60_000,
+    );
   });
 }
 
