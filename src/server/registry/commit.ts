@@ -18,16 +18,21 @@ export function encodeForStorage(object: KubeObject): Buffer {
   return bytes;
 }
 
-/** Writes one object if it is still at `expectedRevision` (0: does not exist). Sets its `resourceVersion` on success. */
+/**
+ * Writes one object if it is still at `expectedRevision` (0: does not exist). Sets its `resourceVersion` on success.
+ * With `old`, what it replaces, an update that may be forgotten does not wait for the disk.
+ */
 export async function commitObject(
   served: ServedResource,
   object: KubeObject,
   expectedRevision: number,
+  old?: KubeObject,
 ): Promise<CommitResult> {
   const { namespace = '', name = '' } = object.metadata;
+  const { durability = 'durable', isForgettable } = served.definition;
   const result = await served.engine.datastore.commit(
     [{ key: storageKey(served, namespace, name), value: encodeForStorage(object), expectedRevision }],
-    served.definition.durability ?? 'durable',
+    old && isForgettable?.(object, old) ? 'volatile' : durability,
   );
   if (result.ok) object.metadata.resourceVersion = String(result.revisions[0] ?? result.revision);
   return result;

@@ -26,6 +26,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly verbs?: readonly Verb[];
   /** `volatile` resources live in memory and reach disk rarely (Lease, Event). */
   readonly durability?: 'durable' | 'volatile';
+  /** True for an update that a crash may undo, such as a heartbeat: it reaches the disk as rarely as volatile ones. */
+  readonly isForgettable?: (object: T, old: T) => boolean;
   /** The same objects in other API versions; storage keeps `resource`'s. */
   readonly otherVersions?: readonly ResourceVersionOf<T>[];
   readonly columns: readonly Column<T>[];

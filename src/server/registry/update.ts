@@ -97,7 +97,7 @@ async function tryUpdate(
       object.metadata.resourceVersion = old.metadata.resourceVersion ?? '';
       return { object, created: false };
     }
-    const result = await commitObject(served, object, revision);
+    const result = await commitObject(served, object, revision, old);
     taken.stored = result.ok;
     if (result.ok) return { object, created: false };
     if (!result.current) throw notFound(definition.resource, request.name);

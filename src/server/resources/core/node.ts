@@ -109,11 +109,28 @@ function pairPodCidrs({ spec }: Node): void {
   else if (!spec.podCIDR && spec.podCIDRs?.[0]) spec.podCIDR = spec.podCIDRs[0];
 }
 
+/** A heartbeat says only that nothing has changed; after a crash of the server the next one says it again. */
+function isHeartbeat(node: Node, old: Node): boolean {
+  return equalJson(withoutHeartbeats(node), withoutHeartbeats(old));
+}
+
+function withoutHeartbeats({ metadata, spec, status }: Node): object {
+  return {
+    metadata: { ...metadata, managedFields: undefined, resourceVersion: undefined },
+    spec,
+    status: {
+      ...status,
+      conditions: status?.conditions?.map((condition) => ({ ...condition, lastHeartbeatTime: undefined })),
+    },
+  };
+}
+
 export const node: ResourceDefinition<Node> = {
   resource: nodes,
   singular: 'node',
   shortNames: ['no'],
   columns,
+  isForgettable: isHeartbeat,
   selectableFields: { 'spec.unschedulable': ({ spec }) => String(spec?.unschedulable ?? false) },
   strategy: {
     hasGeneration: false,
