@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { createExec, ExecError } from './exec.ts';
 import { LIMITS } from './limits.ts';
@@ -34,15 +35,15 @@ describe('Exec', () => {
 
   it('never has more children at once than allowed', async () => {
     const exec = createExec(2);
-    const script = 'mkdir "$D/$$"; ls "$D" | wc -l; sleep 0.05; rmdir "$D/$$"';
-    const { stdout: folder } = await exec.run(['mktemp', '-d']);
-    const counts = await Promise.all(
-      Array.from({ length: 6 }, async () =>
-        Number((await exec.run(['sh', '-c', script], { env: { D: folder.trim() } })).stdout),
-      ),
-    );
-    await exec.run(['rmdir', folder.trim()]);
-    expect(Math.max(...counts)).toBe(2);
+    const inputs = Array.from({ length: 5 }, () => new PassThrough());
+    // Each goes on until its input ends.
+    const runs = inputs.map((stdin) => exec.run(['cat'], { stdin }));
+    for (const [index, input] of inputs.entries()) {
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(exec.spawned).toBe(Math.min(index + 2, inputs.length));
+      input.end(`${index}`);
+      expect((await runs[index])?.stdout).toBe(`${index}`);
+    }
   });
 
   it('keeps a bounded amount of output', async () => {

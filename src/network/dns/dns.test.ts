@@ -1,11 +1,12 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Answer, decode, encode, type Packet, streamDecode, streamEncode } from 'dns-packet';
 import { afterEach, describe, expect, it } from 'vitest';
+import { reserve } from '../../../test/fixtures/reserve.ts';
 import type { Service } from '../../api/types.gen.ts';
 import { FakeClient } from '../../client/fake-client.ts';
 import { createInformerFactory } from '../../client/informer-factory.ts';
@@ -59,21 +60,22 @@ async function startUpstream(answer: (query: Packet, tcp: boolean) => Partial<Pa
     const parts = answer(query, tcp);
     return parts && { type: 'response', id: query.id ?? 0, questions: query.questions ?? [], ...parts };
   };
-  const udp = createSocket('udp4');
-  udp.on('message', (bytes, from) => {
-    const packet = reply(decode(bytes), false);
-    if (packet) udp.send(encode(packet), from.port, from.address);
-  });
-  udp.bind(0, '127.0.0.1');
-  await once(udp, 'listening');
-  const { port } = udp.address();
+  // TCP first: its ports are the scarce ones, each outgoing connection has one.
   const tcp = createServer((socket) => {
     socket.on('data', (bytes) => {
       const packet = reply(streamDecode(bytes as Buffer), true);
       if (packet) socket.end(streamEncode(packet));
     });
-  }).listen(port, '127.0.0.1');
+  }).listen(0, '127.0.0.1');
   await once(tcp, 'listening');
+  const { port } = tcp.address() as AddressInfo;
+  const udp = createSocket('udp4');
+  udp.on('message', (bytes, from) => {
+    const packet = reply(decode(bytes), false);
+    if (packet) udp.send(encode(packet), from.port, from.address);
+  });
+  udp.bind(port, '127.0.0.1');
+  await once(udp, 'listening');
   closing.push(() => {
     udp.close();
     tcp.close();
@@ -292,11 +294,12 @@ describe('startDns', () => {
     const clock = systemClock;
     const exec = createExec();
     const informers = createInformerFactory({ client: new FakeClient(clock), clock, log: silentLogger });
-    const address = `127.77.${process.pid % 250}.10`;
+    const { loopback: address, port, release } = await reserve();
+    closing.push(release);
     const dns = startDns({
       ...{ informers, exec, clock, log: silentLogger },
       addresses: [address],
-      port: 5399,
+      port,
       clusterDomain: 'cluster.local',
     });
     await informers.start();
@@ -309,7 +312,7 @@ describe('startDns', () => {
           questions: [{ type: 'TXT', name: 'dns-version.cluster.local' }],
         }),
       ),
-      5399,
+      port,
       address,
     );
     const [bytes] = (await once(socket, 'message')) as [Buffer];

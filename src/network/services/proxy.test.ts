@@ -65,7 +65,7 @@ describe('service proxy', { timeout: 30_000 }, () => {
     });
   };
   const ask = async (from: readonly string[], address: string, port: number): Promise<string> => {
-    const argv = [...from, 'busybox', 'nc', '-w', '2', address, String(port)];
+    const argv = [...from, 'busybox', 'nc', '-w', '10', address, String(port)];
     const { stdout } = await exec.run(argv, { stdin: '' }).catch(() => ({ stdout: '' }));
     return /pod\d/.exec(stdout)?.[0] ?? '';
   };

@@ -132,9 +132,10 @@ describe('role-based access control', () => {
   it('is cheap enough to stand on every request', () => {
     bind(undefined, 'view');
     const attributes = ask(user('jane', 'a', 'b', 'c'), 'list', 'ingresses.networking.k8s.io', 'ns');
-    const start = performance.now();
+    // Of the processor, not of the clock: others may use it, too.
+    const start = process.threadCpuUsage();
     for (let round = 0; round < 20_000; round++) rbac.authorize(attributes);
-    expect((performance.now() - start) / 20_000).toBeLessThan(0.05);
+    expect(process.threadCpuUsage(start).user / 1000 / 20_000).toBeLessThan(0.05);
     index.delete('clusterrolebindings', '', 'view-for-tests');
   });
 });
