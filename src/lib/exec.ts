@@ -4,7 +4,10 @@ import { LIMITS } from './limits.ts';
 
 /** The only place that starts processes. `argv` is never a shell string. */
 export interface Exec {
-  /** Runs to the end. Rejects with `ExecError` when the exit code is not 0. */
+  /**
+   * Runs to the end, `LIMITS.exec.timeoutMs` at most unless told otherwise, then SIGKILL. Rejects with `ExecError` when
+   * the exit code is not 0. Keeps about `LIMITS.exec.outputBytes` of each output and drops the rest.
+   */
   run(argv: readonly string[], options?: RunOptions): Promise<RunResult>;
   /** Starts a long-lived or interactive child; the caller owns and ends it. Not counted against the bound. */
   start(argv: readonly string[], options?: SpawnOptions): ChildProcess;
@@ -15,6 +18,7 @@ export interface Exec {
 export interface RunOptions {
   /** A stream is copied as it comes; when it fails, the child sees the end of its input and the run rejects. */
   readonly stdin?: string | Uint8Array | Readable;
+  /** Added to the environment of this process. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly timeoutMs?: number;
