@@ -166,7 +166,7 @@ class Daemon implements Containerd {
       child.once('error', (cause: NodeJS.ErrnoException) =>
         reject(
           cause.code === 'ENOENT'
-            ? new Error('containerd is not installed; install it with: apt install containerd', { cause })
+            ? new Error('containerd is not installed; install it with: apt install containerd')
             : new Error('containerd cannot be started', { cause }),
         ),
       );
