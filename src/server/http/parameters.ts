@@ -1,5 +1,6 @@
 import type { FieldValidation } from '../../api/decode/decode-body.ts';
 import { forbiddenField, invalidValue, notSupported, required, tooLong } from '../../api/field-errors.ts';
+import { FieldSelector } from '../../api/fields.ts';
 import { badRequest, type FieldError, invalid } from '../../api/status.ts';
 import type { Patch } from '../../client/port.ts';
 import type { DeleteOptions, PropagationPolicy } from '../registry/delete.ts';
@@ -38,13 +39,17 @@ export function watchQueryOf(query: URLSearchParams, info: ResourceRequest): Wat
   const initial = query.get('sendInitialEvents');
   return {
     ...listQueryOf(query, info),
-    // The deprecated `/watch/…/<name>` form watches one object.
-    ...(info.name !== '' && !query.has('fieldSelector')
-      ? { fieldSelector: `metadata.name=${info.name}` }
-      : {}),
+    // Authorized as that one object, so it must not show others, whatever else the client selects by.
+    ...(info.name === '' ? {} : { fieldSelector: named(info.name, query.get('fieldSelector') ?? '') }),
     sendInitialEvents: initial === null ? undefined : isTrue(initial),
     allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
   };
+}
+
+/** One object by name, from the deprecated `/watch/…/<name>` form or the selector itself. */
+function named(name: string, selector: string): string {
+  const only = new FieldSelector([{ field: 'metadata.name', operator: '=', value: name }]).toString();
+  return selector === '' ? only : `${only},${selector}`;
 }
 
 /** Create, update and patch options from the query. Throws 422 for values upstream refuses. */
