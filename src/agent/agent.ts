@@ -11,6 +11,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Exec } from '../lib/exec.ts';
 import { LIMITS } from '../lib/limits.ts';
 import type { Logger } from '../lib/log.ts';
+import type { PodIsolation } from '../netpolicy/enforcer.ts';
 import type { Runtime } from '../runtime/port.ts';
 import { Checkpoint } from './checkpoint/checkpoint.ts';
 import { ImageManager } from './images/image-manager.ts';
@@ -34,6 +35,8 @@ export interface AgentOptions {
   readonly informers: InformerFactory;
   readonly events: EventRecorder;
   readonly runtime: Runtime;
+  /** Puts pods under their network policies; none by default. */
+  readonly isolation?: PodIsolation;
   readonly clock: Clock;
   readonly log: Logger;
   readonly exec: Exec;
@@ -141,6 +144,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       clock,
       exec,
       log,
+      ...(options.isolation === undefined ? {} : { isolation: options.isolation }),
       settings: () => settings,
       services: () => serviceInformer.store.list(),
       starts: new Semaphore(LIMITS.agent.concurrentStarts),

@@ -250,6 +250,11 @@ export class PodManager {
     const uid = worker.pod.metadata.uid ?? '';
     const sandbox = sandboxes.find((entry) => entry.uid === uid);
     const mine = containers.filter(({ podUid }) => podUid === uid);
+    if (sandbox?.ready) {
+      const { isolation, log } = this.#deps;
+      const failed = (error: unknown): void => log.warn('pod is not isolated yet', { pod: uid, error });
+      void isolation?.ensure(worker.pod, sandbox.ips).catch(failed);
+    }
     const seen = await Promise.all(
       mine.map(async (container) => {
         const ended = container.state === 'exited';

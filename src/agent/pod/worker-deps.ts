@@ -4,6 +4,7 @@ import type { Client } from '../../client/port.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Exec } from '../../lib/exec.ts';
 import type { Logger } from '../../lib/log.ts';
+import type { PodIsolation } from '../../netpolicy/enforcer.ts';
 import type { Runtime } from '../../runtime/port.ts';
 import type { ImageManager } from '../images/image-manager.ts';
 import type { LogKeeper } from '../logs/log-keeper.ts';
@@ -29,6 +30,8 @@ export interface WorkerDeps {
   readonly log: Logger;
   readonly settings: () => AgentSettings;
   readonly services: () => readonly Service[];
+  /** Absent where network policies are not enforced. */
+  readonly isolation?: PodIsolation;
   readonly starts: Semaphore;
   readonly sandboxes: Semaphore;
   readonly teardowns: Semaphore;

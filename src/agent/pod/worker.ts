@@ -173,7 +173,7 @@ export class PodWorker {
   }
 
   async #createSandbox(fresh: boolean): Promise<void> {
-    const { runtime, sandboxes, settings, volumes } = this.#deps;
+    const { runtime, sandboxes, settings, volumes, isolation } = this.#deps;
     const { pod } = this;
     try {
       const sandbox = await sandboxes.run(async () => {
@@ -181,7 +181,11 @@ export class PodWorker {
         return runtime.createSandbox(sandboxConfig(pod, settings()));
       });
       const ips = pod.spec?.hostNetwork === true ? [] : sandbox.ips;
-      await writePodFiles(pod, ips, volumes.dirs(pod), settings());
+      await Promise.all([
+        writePodFiles(pod, ips, volumes.dirs(pod), settings()),
+        // Before a container could send its first packet.
+        isolation?.ensure(pod, ips),
+      ]);
       this.dispatch({ type: 'sandboxReady', ips });
     } catch (error) {
       this.dispatch({ type: 'sandboxFailed', message: errorText(error) });
@@ -268,8 +272,9 @@ export class PodWorker {
 
   /** Tries until it has worked: an address or a mount that stays behind is never forgotten. */
   async #tearDown(): Promise<void> {
-    const { runtime, teardowns, volumes, clock, log } = this.#deps;
+    const { runtime, teardowns, volumes, clock, log, isolation } = this.#deps;
     const uid = this.pod.metadata.uid ?? '';
+    isolation?.release(uid);
     for (let delayMs = 1000; ; delayMs = Math.min(delayMs * 2, 60_000)) {
       try {
         await teardowns.run(async () => {

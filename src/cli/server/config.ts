@@ -79,7 +79,10 @@ export function serverConfig(values: FlagValues): ServerConfig {
     containerRuntimeEndpoint: optional('container-runtime-endpoint')?.replace(/^unix:\/\//, ''),
     snapshotter: text('snapshotter'),
     cgroupRoot: text('cgroup-root'),
-    disabled: new Set(list('disable')),
+    disabled: new Set([
+      ...list('disable'),
+      ...(values['disable-network-policy'] === true ? ['network-policy'] : []),
+    ]),
   };
 }
 

@@ -174,10 +174,16 @@ export const SERVER_FLAGS = {
     group: 'Agent',
     describe: 'Control group under which pods run',
   },
+  'disable-network-policy': {
+    type: 'boolean',
+    default: false,
+    group: 'Parts',
+    describe: 'Enforce no NetworkPolicies; the same as --disable network-policy',
+  },
   disable: {
     type: 'list',
     value: 'part',
     group: 'Parts',
-    describe: 'Parts not to run: scheduler, dns, service-proxy, or a controller by name',
+    describe: 'Parts not to run: scheduler, dns, service-proxy, network-policy, or a controller by name',
   },
 } as const satisfies Flags;

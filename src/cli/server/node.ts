@@ -10,6 +10,11 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Exec } from '../../lib/exec.ts';
 import { errorText, type Logger } from '../../lib/log.ts';
 import { VERSION } from '../../lib/version.ts';
+import {
+  type NetworkPolicyEnforcer,
+  removeNetworkPolicy,
+  startNetworkPolicy,
+} from '../../netpolicy/enforcer.ts';
 import { startDns } from '../../network/dns/dns.ts';
 import { startServiceProxy } from '../../network/services/proxy.ts';
 import { type Containerd, startContainerd } from '../../runtime/containerd-daemon.ts';
@@ -82,6 +87,7 @@ export async function startNode(
         addresses: [config.clusterDNS],
         clusterDomain: config.clusterDomain,
       });
+  const isolation = startIsolation(options, informers);
   const agent: Agent = await startAgent({
     client,
     informers,
@@ -93,6 +99,7 @@ export async function startNode(
       host: nodeName,
     }),
     runtime,
+    ...(isolation === undefined ? {} : { isolation }),
     clock,
     log,
     exec,
@@ -115,6 +122,7 @@ export async function startNode(
     api: agent.api,
     async stop() {
       await agent.stop();
+      await isolation?.stop();
       await dns?.stop();
       await proxy?.stop();
       await informers.stop();
@@ -122,6 +130,27 @@ export async function startNode(
       await containerd?.stop();
     },
   };
+}
+
+function startIsolation(
+  { config, exec, clock, log }: NodeOptions,
+  informers: InformerFactory,
+): NetworkPolicyEnforcer | undefined {
+  const logOfPolicies = log.child('network-policy');
+  if (config.disabled.has('network-policy')) {
+    // An earlier run may have left rules that nobody would change any more.
+    removeNetworkPolicy({ exec }).catch((error: unknown) =>
+      logOfPolicies.error('cannot remove the rules of network policies', { error }),
+    );
+    return undefined;
+  }
+  return startNetworkPolicy({
+    ...{ informers, exec, clock },
+    log: logOfPolicies,
+    nodeName: config.node.name,
+    clusterDNS: config.disabled.has('dns') ? [] : [config.clusterDNS],
+    stateFile: join(config.dataDir, 'agent/network-policies.json'),
+  });
 }
 
 async function startOwnContainerd({

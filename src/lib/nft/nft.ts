@@ -5,6 +5,7 @@ import { changeScript, type NftTable, removeScript, replaceScript } from './tabl
 export interface Nft {
   /** Applies what differs from the last call for this table; the first call replaces it. No process when nothing does. */
   apply(table: NftTable): Promise<boolean>;
+  /** Deletes the table, whether it is there or not; without nft it is not. */
   remove(table: Pick<NftTable, 'family' | 'name'>): Promise<void>;
   /** The ruleset as the kernel lists it back, without counters. */
   list(table: Pick<NftTable, 'family' | 'name'>): Promise<string>;
@@ -44,7 +45,9 @@ export function createNft({
     },
     async remove(table) {
       applied.delete(table.name);
-      await run(removeScript(table));
+      await run(removeScript(table)).catch((error: unknown) => {
+        if (!(error instanceof NftMissingError)) throw error;
+      });
     },
     async list({ family, name }) {
       return (await exec.run([...prefix, 'nft', '--stateless', 'list', 'table', family, name])).stdout;
@@ -52,8 +55,15 @@ export function createNft({
   };
 }
 
+class NftMissingError extends Error {
+  override readonly name = 'NftMissingError';
+  constructor(cause: unknown) {
+    super('nft is not installed; install it with: apt install nftables', { cause });
+  }
+}
+
 function explain(error: unknown): unknown {
   const cause = error instanceof ExecError ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
   if (cause?.code !== 'ENOENT') return error;
-  return new Error('nft is not installed; install it with: apt install nftables', { cause: error });
+  return new NftMissingError(error);
 }
