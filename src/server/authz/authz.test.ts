@@ -121,6 +121,22 @@ describe('role-based access control', () => {
     expect(nonResource.length).toBeGreaterThan(0);
   });
 
+  it.each([
+    ['create', 'pods/binding', true],
+    ['patch', 'pods/status', true],
+    ['delete', 'pods', true],
+    ['patch', 'persistentvolumeclaims', true],
+    ['patch', 'persistentvolumes', true],
+    ['create', 'events', true],
+    ['create', 'pods', false],
+    ['get', 'secrets', false],
+    ['patch', 'nodes', false],
+  ])('lets our scheduler %s %s: %s', (verb, what, expected) => {
+    expect(may(ask(user('system:kube-scheduler', 'system:authenticated'), verb, what, 'ns', 'x'))).toBe(
+      expected,
+    );
+  });
+
   it('lets system:masters in when nothing else does', () => {
     const empty = unionAuthorizer(rbacAuthorizer(new RbacIndex()));
     expect(empty.authorize(ask(user('root', 'system:masters'), 'delete', 'nodes', '', 'x')).allowed).toBe(
