@@ -158,7 +158,10 @@ remove_host_ports() {
 }
 
 remove_network() {
-  if command -v nft >/dev/null; then nft delete table inet kedge 2>/dev/null; fi
+  if command -v nft >/dev/null; then
+    nft delete table inet kedge 2>/dev/null
+    nft delete table inet kedge-policy 2>/dev/null
+  fi
   remove_host_ports iptables
   remove_host_ports ip6tables
   cidr=$(setting service-cidr 10.43.0.0/16)
