@@ -156,8 +156,13 @@ async function follow(path: string, exit: Promise<number>, signal: AbortSignal):
   let position = (await file.stat()).size;
   const watcher = watch(path);
   let ended = false;
+  // The kernel may tell of a change at any moment, also between a look at the file and the wait for the next one.
+  let changed = false;
   let wake = (): void => {};
-  const stopWaiting = (): void => wake();
+  const stopWaiting = (): void => {
+    changed = true;
+    wake();
+  };
   watcher.on('change', stopWaiting);
   signal.addEventListener('abort', stopWaiting);
   void exit.finally(() => {
@@ -168,15 +173,15 @@ async function follow(path: string, exit: Promise<number>, signal: AbortSignal):
     try {
       while (!signal.aborted && !output.destroyed) {
         const isLast = ended;
+        changed = false;
         position = await copyFrom(file, position, output);
         if (isLast) break;
         const { size } = await file.stat();
         // Somebody emptied the log.
         if (size < position) position = 0;
-        if (size > position || ended) continue;
+        if (size > position || ended || changed) continue;
         await new Promise<void>((resolve) => {
           wake = resolve;
-          if (ended || signal.aborted) resolve();
         });
       }
       output.end();

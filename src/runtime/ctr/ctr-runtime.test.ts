@@ -281,7 +281,9 @@ describe('ctr runtime', { timeout: 30_000 }, () => {
     const second = await runtime.attach(id, { stdin: true, stdout: true });
     const again = collect(second);
     second.stdin?.write('echo two; exit 5\n');
-    await until(() => again.all.includes('two\r\n'));
+    await until(() => again.all.includes('two\r\n')).catch((cause: unknown) => {
+      throw new Error(`said only ${JSON.stringify(again.all)}`, { cause });
+    });
     expect((await ended(id)).exitCode).toBe(5);
     expect(await second.exit).toBe(5);
     expect(await readFile(runtime.logPath(id), 'utf8')).toMatch(/^ready\r\n/);
