@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -156,13 +157,15 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeHarnes
 
     it('says why a process cannot be started, and leaves nothing of it', async () => {
       const uid = await pod();
-      const config = { id: 'c-absent', command: ['/no/such/program'] };
+      // runc keeps what it knows of containers by id in one place for all containerds.
+      const id = `c-absent-${randomUUID()}`;
+      const config = { id, command: ['/no/such/program'] };
       await expect(run(uid, '', config)).rejects.toThrow(
         /failed to start container main: .*\/no\/such\/program/s,
       );
-      expect(await find('c-absent')).toBeUndefined();
-      await run(uid, 'sleep infinity', { id: 'c-absent' });
-      expect((await find('c-absent'))?.state).toBe('running');
+      expect(await find(id)).toBeUndefined();
+      await run(uid, 'sleep infinity', { id });
+      expect((await find(id))?.state).toBe('running');
     });
 
     it('keeps exit code, reason and log of a container that ended, until it is removed', async () => {
