@@ -58,6 +58,17 @@ describe('CNI', () => {
     expect(deleted.prevResult).toEqual({ by: 'second' });
   });
 
+  it('tells plugins of a namespace only where there is one', async () => {
+    await plugin('first', `echo "$CNI_COMMAND [$CNI_NETNS]" >> "${dir}/netns"; echo '{}'`);
+    await writeFile(join(dir, 'net'), '');
+    const conf = { cniVersion: '1.0.0', name: 'net', plugins: [{ type: 'first' }] };
+    // The first is what a crash leaves between making the file and pinning the namespace at it.
+    for (const netns of [join(dir, 'net'), join(dir, 'gone'), '/proc/self/ns/net']) {
+      await runner().del(attachment({ conf, netns }));
+    }
+    expect(await readFile(join(dir, 'netns'), 'utf8')).toBe('DEL []\nDEL []\nDEL [/proc/self/ns/net]\n');
+  });
+
   it('says what a plugin said', async () => {
     await plugin('first', `echo '{"code":7,"msg":"no address left","details":"range full"}'; exit 1`);
     await expect(runner().add(attachment())).rejects.toThrow(

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Exec, ExecError } from '../../lib/exec.ts';
+import { isNamespace } from '../namespaces.ts';
 import type { PortMapping } from '../port.ts';
 import type { ConfList, PluginConf } from './conflist.ts';
 
@@ -72,8 +73,8 @@ export class CniRunner {
         env: {
           CNI_COMMAND: command,
           CNI_CONTAINERID: containerId,
-          // An empty value tells a plugin that the namespace is gone already (after a reboot).
-          CNI_NETNS: command === 'DEL' && !existsSync(netns) ? '' : netns,
+          // An empty value tells a plugin that there is none: gone after a reboot, or never made.
+          CNI_NETNS: command === 'DEL' && !(await isNamespace(netns)) ? '' : netns,
           CNI_IFNAME: INTERFACE,
           CNI_PATH: this.#binDirs.join(delimiter),
           CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=${podNamespace};K8S_POD_NAME=${podName};K8S_POD_INFRA_CONTAINER_ID=${containerId}`,

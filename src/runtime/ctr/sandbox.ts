@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../lib/clock.ts';
 import type { Exec } from '../../lib/exec.ts';
 import type { Cgroups } from '../cgroups.ts';
 import type { ConfList } from '../cni/conflist.ts';
 import { type Attachment, addressesOf, type CniRunner } from '../cni/network.ts';
+import { isNamespace } from '../namespaces.ts';
 import type { Sandbox, SandboxConfig } from '../port.ts';
 import { unmountAll } from './mounts.ts';
 import { Records } from './records.ts';
@@ -34,9 +35,6 @@ export interface SandboxesOptions {
   readonly stateDir: string;
   readonly recordDir: string;
 }
-
-/** `f_type` of a bind-mounted namespace file. */
-const NSFS_MAGIC = 0x6e736673;
 
 /**
  * Runs inside the new namespaces: loopback up, hostname, a shared-memory file system for the pod, sysctls. A constant:
@@ -164,7 +162,7 @@ export class Sandboxes {
     const { network, ipc } = this.paths(record);
     const pinned = network ?? ipc;
     if (pinned === undefined) return existsSync(this.#dir(record.uid));
-    return (await statfs(pinned).catch(() => undefined))?.type === NSFS_MAGIC;
+    return await isNamespace(pinned);
   }
 
   #dir(uid: string): string {
