@@ -102,7 +102,7 @@ eventually() {
 ask_from_pod() {
   pod=$("$KEDGE" kubectl get pods -l app=visitor -o name | head -n 1)
   "$KEDGE" kubectl exec "$pod" -- sh -c \
-    "printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 5 hello.default.svc.cluster.local 80 | tail -n 1"
+    "printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 5 hello.default.svc.cluster.local 80" | grep Hello
 }
 ip=$("$KEDGE" kubectl get service hello --no-headers | awk '{print $3}')
 say "From this machine: curl http://$ip/"
