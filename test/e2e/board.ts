@@ -56,12 +56,7 @@ export class Board {
 
   static create(options: BoardOptions = {}): Board {
     const board = new Board(options);
-    execFileSync('ip', ['netns', 'add', board.name]);
-    board.enter(['ip', 'link', 'set', 'lo', 'up']);
-    board.enter(['ip', 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0peer']);
-    board.enter(['ip', 'address', 'add', '192.168.77.2/24', 'dev', 'eth0']);
-    for (const link of ['eth0', 'eth0peer']) board.enter(['ip', 'link', 'set', link, 'up']);
-    board.enter(['ip', 'route', 'add', 'default', 'via', '192.168.77.1']);
+    board.#connect();
     mkdirSync(join(board.dataDir, 'agent/images'), { recursive: true });
     if (options.agent ?? true) {
       execFileSync(process.execPath, [
@@ -71,6 +66,58 @@ export class Board {
       ]);
     }
     return board;
+  }
+
+  #connect(): void {
+    execFileSync('ip', ['netns', 'add', this.name]);
+    this.enter(['ip', 'link', 'set', 'lo', 'up']);
+    this.enter(['ip', 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0peer']);
+    this.enter(['ip', 'address', 'add', '192.168.77.2/24', 'dev', 'eth0']);
+    for (const link of ['eth0', 'eth0peer']) this.enter(['ip', 'link', 'set', link, 'up']);
+    this.enter(['ip', 'route', 'add', 'default', 'via', '192.168.77.1']);
+  }
+
+  /**
+   * As if the power had failed and come back: every process killed, mounts, state folder and network gone. What is in
+   * the data folder stays. The server does not run yet.
+   */
+  async powerCycle(): Promise<void> {
+    await this.stop('SIGKILL');
+    process.kill(this.containerdPid, 'SIGKILL');
+    await this.killAll();
+    execFileSync('ip', ['netns', 'delete', this.name]);
+    this.#connect();
+  }
+
+  get containerdPid(): number {
+    return Number(readFileSync(join(this.stateDir, 'containerd/containerd.pid'), 'utf8'));
+  }
+
+  /** Ends everything that runs on the board. */
+  async killAll(args: readonly string[] = []): Promise<void> {
+    const { code, stderr } = await this.run([join(root, 'scripts/kedge-killall.sh'), ...args], {
+      env: this.env,
+    });
+    if (code !== 0) throw new Error(`kedge-killall.sh: ${stderr}`);
+  }
+
+  /** containerd's own view: ids of all containers. */
+  async containerIds(): Promise<readonly string[]> {
+    const socket = join(this.stateDir, 'containerd/containerd.sock');
+    const { stdout } = await this.run([
+      'ctr',
+      '--address',
+      socket,
+      '-n',
+      'k8s.io',
+      'containers',
+      'list',
+      '-q',
+    ]);
+    return stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .sort();
   }
 
   get dataDir(): string {
@@ -129,7 +176,7 @@ export class Board {
   }
 
   /** Starts `kedge server` without waiting. */
-  spawn(): ChildProcess {
+  spawn(env: Readonly<Record<string, string>> = {}): ChildProcess {
     const log = openSync(this.logFile, 'a');
     const child = spawn(
       'nsenter',
@@ -137,6 +184,7 @@ export class Board {
       {
         stdio: ['ignore', log, log],
         detached: true,
+        env: { ...process.env, ...env },
       },
     );
     closeSync(log);
@@ -225,8 +273,7 @@ export class Board {
   /** Stops everything and removes every trace. */
   async remove(): Promise<void> {
     await this.stop('SIGKILL');
-    const { code, stderr } = await this.run([join(root, 'scripts/kedge-killall.sh')], { env: this.env });
-    if (code !== 0) appendFileSync(this.logFile, stderr);
+    await this.killAll().catch((error) => appendFileSync(this.logFile, String(error)));
     execFileSync('ip', ['netns', 'delete', this.name]);
     if (process.env['KEDGE_E2E_KEEP']) console.log(`kept ${this.folder}`);
     else rmSync(this.folder, { recursive: true, force: true });
