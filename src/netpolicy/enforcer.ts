@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import { namespaces, networkPolicies, pods } from '../api/resources.gen.ts';
-import type { Namespace, Pod } from '../api/types.gen.ts';
+import type { Namespace, NetworkPolicy, Pod } from '../api/types.gen.ts';
 import type { Informer, InformerFactory } from '../client/informer.ts';
 import { Backoff } from '../lib/backoff.ts';
 import { type Clock, sleep, type Timer } from '../lib/clock.ts';
@@ -8,7 +9,7 @@ import { LIMITS } from '../lib/limits.ts';
 import { errorText, type Logger } from '../lib/log.ts';
 import { createNft } from '../lib/nft/nft.ts';
 import { compilePolicies } from './compile.ts';
-import { type KnownPolicies, LastKnown } from './last-known.ts';
+import { KeptJson } from './kept-json.ts';
 import type { PolicyPod } from './model.ts';
 import { podChanged, policyPod, resolverPod, slimNamespace, slimPod } from './policy-pod.ts';
 import { POLICY_TABLE, renderPolicies } from './render.ts';
@@ -21,8 +22,10 @@ export interface NetworkPolicyOptions {
   readonly nodeName: string;
   /** Addresses of the node's resolver; policies reach it as `k8s-app: kube-dns` in `kube-system`. */
   readonly clusterDNS: readonly string[];
-  /** Where the policies last known are kept for a boot without the server. */
-  readonly stateFile: string;
+  /** Such as `/var/lib/kedge/agent`: keeps the policies last known, for a boot without the server. */
+  readonly dataDir: string;
+  /** Such as `/run/kedge/agent`, in memory: keeps who the pods elsewhere were, for a restart without the server. */
+  readonly stateDir: string;
   /** Goes before every command, such as `nsenter --net=…`. */
   readonly commandPrefix?: readonly string[];
 }
@@ -60,11 +63,29 @@ export async function removeNetworkPolicy({ exec }: { readonly exec: Exec }): Pr
   await createNft({ exec }).remove(POLICY_TABLE);
 }
 
+/** What a board needs of the API to isolate its pods; namespaces with their labels. */
+interface KnownPolicies {
+  readonly policies: readonly NetworkPolicy[];
+  readonly namespaces: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
 interface LocalPod {
   readonly pod: Pod;
   readonly ips: readonly string[];
   /** Whether the kernel was told since. */
   isEnsured: boolean;
+}
+
+function isKnownPolicies(value: unknown): value is KnownPolicies {
+  const { policies, namespaces: labels } = (value ?? {}) as Partial<KnownPolicies>;
+  return Array.isArray(policies) && typeof labels === 'object' && labels !== null;
+}
+
+function isPolicyPods(value: unknown): value is readonly PolicyPod[] {
+  return (
+    Array.isArray(value) &&
+    value.every((pod: Partial<PolicyPod>) => Array.isArray(pod.ips) && Array.isArray(pod.ports))
+  );
 }
 
 interface Followed {
@@ -76,7 +97,8 @@ interface Followed {
 class KernelEnforcer implements NetworkPolicyEnforcer {
   readonly #options: NetworkPolicyOptions;
   readonly #nft;
-  readonly #lastKnown: LastKnown;
+  readonly #keptPolicies: KeptJson<KnownPolicies>;
+  readonly #keptPeers: KeptJson<readonly PolicyPod[]>;
   readonly #policies;
   readonly #backoff = new Backoff(LIMITS.network.retry);
   readonly #ready = Promise.withResolvers<void>();
@@ -87,8 +109,8 @@ class KernelEnforcer implements NetworkPolicyEnforcer {
   readonly #released = new Set<string>();
   #followed: Followed | undefined;
   #offPolicies: () => void = () => {};
-  /** What the disk says, once the API has not answered in time. */
-  #remembered: KnownPolicies | undefined;
+  /** What the files say, once the API has not answered in time. */
+  #remembered: (KnownPolicies & { readonly peers: readonly PolicyPod[] }) | undefined;
   /** Resolves when policies are known, from the API or from the disk. */
   #known: Promise<void> = Promise.resolve();
   #inKernel: 'unknown' | boolean = 'unknown';
@@ -99,7 +121,13 @@ class KernelEnforcer implements NetworkPolicyEnforcer {
   constructor(options: NetworkPolicyOptions) {
     this.#options = options;
     this.#nft = createNft({ exec: options.exec, prefix: options.commandPrefix ?? [] });
-    this.#lastKnown = new LastKnown(options.stateFile, options.log);
+    const { log, dataDir, stateDir } = options;
+    const kept = {
+      policies: join(dataDir, 'network-policies.json'),
+      peers: join(stateDir, 'network-peers.json'),
+    };
+    this.#keptPolicies = new KeptJson({ path: kept.policies, log, isValid: isKnownPolicies });
+    this.#keptPeers = new KeptJson({ path: kept.peers, log, isValid: isPolicyPods });
     this.#policies = options.informers.for(networkPolicies);
   }
 
@@ -154,7 +182,8 @@ class KernelEnforcer implements NetworkPolicyEnforcer {
   async #learn(): Promise<void> {
     await this.#inTime(this.#policies.synced());
     if (this.#policies.hasSynced || this.#abort.signal.aborted) return;
-    this.#remembered = await this.#lastKnown.read();
+    const known = await this.#keptPolicies.read();
+    if (known !== undefined) this.#remembered = { ...known, peers: (await this.#keptPeers.read()) ?? [] };
   }
 
   async #inTime(synced: Promise<unknown>): Promise<void> {
@@ -245,10 +274,11 @@ class KernelEnforcer implements NetworkPolicyEnforcer {
   async #applyOnce(): Promise<void> {
     const known = this.#knownPolicies();
     const hasPolicies = known.policies.length > 0;
+    const everyone = hasPolicies ? this.#pods() : [];
     const model = compilePolicies({
       policies: known.policies,
       namespaces: new Map(Object.entries(known.namespaces)),
-      pods: hasPolicies ? this.#pods() : [],
+      pods: everyone,
     });
     const table = renderPolicies(model);
     if (table !== undefined) {
@@ -259,9 +289,22 @@ class KernelEnforcer implements NetworkPolicyEnforcer {
       await this.#nft.remove(POLICY_TABLE);
       this.#inKernel = false;
     }
-    if (this.#policies.hasSynced) await this.#lastKnown.write(known);
+    await this.#keep(hasPolicies ? known : undefined, everyone);
     this.#backoff.forget('apply');
     this.#ready.resolve();
+  }
+
+  async #keep(known: KnownPolicies | undefined, everyone: readonly PolicyPod[]): Promise<void> {
+    const { pods: podInformer, namespaces: namespaceInformer } = this.#followed ?? {};
+    // Half a picture is no better than the last whole one.
+    if (
+      !this.#policies.hasSynced ||
+      podInformer?.hasSynced === false ||
+      namespaceInformer?.hasSynced === false
+    )
+      return;
+    await this.#keptPolicies.write(known);
+    await this.#keptPeers.write(known && everyone.filter(({ isLocal }) => !isLocal));
   }
 
   #knownPolicies(): KnownPolicies {
@@ -278,6 +321,11 @@ class KernelEnforcer implements NetworkPolicyEnforcer {
     const owners = new Map<string, string>();
     for (const [uid, { ips }] of this.#local) for (const ip of ips) owners.set(ip, uid);
     const found: PolicyPod[] = clusterDNS.length > 0 ? [resolverPod(clusterDNS)] : [];
+    // An address that a pod of this node has now is no longer that of an older pod.
+    const keep = (pod: PolicyPod, uid?: string): void => {
+      const ips = pod.ips.filter((ip) => (owners.get(ip) ?? uid) === uid);
+      if (ips.length > 0) found.push({ ...pod, ips });
+    };
     const seen = new Set<string>();
     const add = (pod: Pod): void => {
       const uid = pod.metadata.uid ?? '';
@@ -285,11 +333,9 @@ class KernelEnforcer implements NetworkPolicyEnforcer {
       if (this.#released.has(uid)) return;
       const told = this.#local.get(uid);
       const one = policyPod(pod, { nodeName, ...(told ? { ips: told.ips } : {}) });
-      if (one === undefined) return;
-      // An address that a pod of this node has now is no longer that of an older pod.
-      const ips = one.ips.filter((ip) => (owners.get(ip) ?? uid) === uid);
-      if (ips.length > 0) found.push({ ...one, ips });
+      if (one !== undefined) keep(one, uid);
     };
+    if (this.#followed === undefined) for (const peer of this.#remembered?.peers ?? []) keep(peer);
     for (const pod of this.#followed?.pods.store.list() ?? []) add(pod);
     for (const [uid, { pod }] of this.#local) if (!seen.has(uid)) add(pod);
     return found;

@@ -149,7 +149,8 @@ function startIsolation(
     log: logOfPolicies,
     nodeName: config.node.name,
     clusterDNS: config.disabled.has('dns') ? [] : [config.clusterDNS],
-    stateFile: join(config.dataDir, 'agent/network-policies.json'),
+    dataDir: join(config.dataDir, 'agent'),
+    stateDir: join(config.stateDir, 'agent'),
   });
 }
 
