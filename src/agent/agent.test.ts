@@ -433,6 +433,35 @@ describe('node API', () => {
     });
   });
 
+  it('attaches, with input where the container takes some', async () => {
+    await board.boot();
+    await board.create('run');
+    await board.create('talks', {
+      containers: [
+        { name: 'main', image: 'busybox', stdin: true, stdinOnce: true, command: ['sleep', 'infinity'] },
+      ],
+    });
+    const streams = { tty: false, stdin: true, stdout: true, stderr: true };
+    await board.pass(2000);
+    // Only a container that has an input gets one; the session ends well whatever the container ends with.
+    for (const [name, hasInput] of [
+      ['run', false],
+      ['talks', true],
+    ] as const) {
+      const attached = await board.agent?.api.attach({
+        pod: await ref(name),
+        container: 'main',
+        command: [],
+        ...streams,
+      });
+      expect(attached?.stdin !== undefined).toBe(hasInput);
+      const { uid } = await ref(name);
+      const own = (await board.runtime.listContainers()).find(({ podUid }) => podUid === uid);
+      board.runtime.exit(own?.id ?? '', 3);
+      expect(await attached?.exit).toBe(0);
+    }
+  });
+
   it('says why there is no log yet, runs commands, and sums up', async () => {
     await board.boot();
     await board.create('wait', { containers: [{ name: 'main', image: 'absent:1' }] });
