@@ -1,5 +1,10 @@
-import { main } from './cli/program.ts';
+import { tuneAllocator } from './cli/allocator.ts';
 
-main(process.argv.slice(2), process.argv0).then((code) => {
-  process.exitCode = code;
-});
+const argv = process.argv.slice(2);
+tuneAllocator(argv);
+// Loaded only now, since the line above may start the process anew.
+import('./cli/program.ts')
+  .then(({ main }) => main(argv, process.argv0))
+  .then((code) => {
+    process.exitCode = code;
+  });
