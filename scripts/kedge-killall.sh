@@ -178,5 +178,9 @@ remove_mounts
 remove_network
 until_true remove_groups || echo "warning: control groups named $CGROUP are still in use" >&2
 remove_folder "$RUN"
+# Shared with any other containerd, so only where there is none, and only what is empty.
+if [ ! -S /run/containerd/containerd.sock ]; then
+  rmdir /run/containerd/runc/* /run/containerd/* /run/containerd 2>/dev/null
+fi
 [ "${1:-}" != --clean ] || remove_folder "$DATA"
 exit 0

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/prerequisites.sh
 
-# Another place, for a second board in a network namespace of its own.
+# Other places, for a second board in a network namespace of its own; and an executable that is built already.
 DATA=${KEDGE_DATA_DIR:-/var/lib/kedge}
 RUN=${KEDGE_STATE_DIR:-/run/kedge}
 KUBECONFIG=${KEDGE_WRITE_KUBECONFIG:-/etc/kedge/kedge.yaml}
@@ -41,10 +41,13 @@ fi
 
 check_kernel
 install_runtime busybox-static curl ca-certificates
-install_npm
-npm_packages omit
-build_kedge
-KEDGE="$(pwd -P)/dist/kedge-linux-$(architecture)"
+KEDGE=${KEDGE_BINARY:-}
+if [ -z "$KEDGE" ]; then
+  install_npm
+  npm_packages omit
+  build_kedge
+  KEDGE="$(pwd -P)/dist/kedge-linux-$(architecture)"
+fi
 
 IMAGES=$DATA/agent/images
 if [ ! -f "$IMAGES/busybox.tar" ]; then
