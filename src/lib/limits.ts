@@ -213,6 +213,10 @@ export const LIMITS = {
     execSyncOutputBytes: 16 * 1024,
     /** How long the client of a killed process may take to end by itself. */
     execKillMs: 1000,
+    /** How often, and after what pauses, a new session's terminal is looked for, and when its client surely listens. */
+    terminalTries: 100,
+    terminalRetryMs: 50,
+    terminalReadyMs: 500,
     /** Restarts of containerd itself. */
     containerdRetryBaseMs: 500,
     containerdRetryMaxMs: 30_000,

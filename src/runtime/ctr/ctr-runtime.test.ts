@@ -203,6 +203,21 @@ describe('ctr runtime', { timeout: 30_000 }, () => {
     expect(seen.all).not.toContain('\r\r\n');
   });
 
+  it('gives a terminal the size that is asked for before it is there', async () => {
+    const { id } = await run(await pod(), 'sleep 1000');
+    const session = await runtime.exec(id, {
+      command: ['sh', '-c', 'until stty size | grep -q 123; do sleep 0.1; done; stty size'],
+      tty: true,
+      stdin: true,
+      stdout: true,
+      stderr: false,
+    });
+    session.resize({ columns: 123, rows: 45 });
+    const seen = collect(session);
+    expect(await session.exit).toBe(0);
+    expect(seen.all).toMatch(/45 123\r\n/);
+  });
+
   it('executes with input to its end, and arguments no shell has touched', async () => {
     const { id } = await run(await pod(), 'sleep 1000');
     const odd = 'a "b" $HOME `x` \'y\' ; z\nnext';

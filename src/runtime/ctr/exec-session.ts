@@ -49,7 +49,7 @@ function startOnPipes(options: ExecOptions, id: string, request: RuntimeExecRequ
 }
 
 function startOnTerminal(options: ExecOptions, id: string, request: RuntimeExecRequest): ExecSession {
-  const { ctr, exec } = options;
+  const { ctr, exec, clock } = options;
   const execId = newExecId();
   const { argv, env } = terminalArgv(
     ctr.argv(['tasks', 'exec', '--tty', '--exec-id', execId, id, ...request.command]),
@@ -71,6 +71,18 @@ function startOnTerminal(options: ExecOptions, id: string, request: RuntimeExecR
     stdout.end();
     return exitCode;
   });
+  let hasEnded = false;
+  void exit.finally(() => (hasEnded = true)).catch(() => {});
+  // Clients tell the size at once; `script` and `ctr` may need a while, and `ctr` asks for it before it listens.
+  const terminal = async (): Promise<string | undefined> => {
+    for (let tries = 0; tries < LIMITS.runtime.terminalTries && !hasEnded; tries++) {
+      const device = await terminalOf(child.pid);
+      if (device !== undefined) return device;
+      await later(clock, LIMITS.runtime.terminalRetryMs);
+    }
+    return undefined;
+  };
+  const startedMono = clock.monotonicMs();
   let resizing = Promise.resolve();
   return {
     ...(request.stdin && child.stdin ? { stdin: child.stdin } : {}),
@@ -78,9 +90,17 @@ function startOnTerminal(options: ExecOptions, id: string, request: RuntimeExecR
     resize({ columns, rows }) {
       resizing = resizing
         .then(async () => {
-          const device = await terminalOf(child.pid);
+          const device = await terminal();
           if (device === undefined) return;
-          await exec.run(['stty', '-F', device, 'rows', String(rows), 'cols', String(columns)]);
+          const set = (count: number): Promise<unknown> =>
+            exec.run(['stty', '-F', device, 'rows', String(rows), 'cols', String(count)]);
+          await set(columns);
+          if (clock.monotonicMs() - startedMono > LIMITS.runtime.terminalReadyMs) return;
+          // Only a change is told.
+          await later(clock, LIMITS.runtime.terminalReadyMs);
+          if (hasEnded) return;
+          await set(columns + 1);
+          await set(columns);
         })
         // The session may have ended meanwhile; a size that did not arrive harms nobody.
         .catch(() => {});
@@ -89,6 +109,9 @@ function startOnTerminal(options: ExecOptions, id: string, request: RuntimeExecR
     close: () => killExec(options, id, execId, child),
   };
 }
+
+const later = (clock: Clock, delayMs: number): Promise<void> =>
+  new Promise((resolve) => clock.setTimer(delayMs, resolve));
 
 /** The pseudo terminal that `script` opened: its child's standard input. */
 async function terminalOf(pid: number | undefined): Promise<string | undefined> {
