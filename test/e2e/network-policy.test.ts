@@ -214,9 +214,8 @@ describe('the server', () => {
     expect(await reaches('friend', web, 8080)).toBe(true);
     await board.stop();
     process.env['KEDGE_DISABLE_NETWORK_POLICY'] = 'true';
-    await board.start();
+    await board.start().finally(() => delete process.env['KEDGE_DISABLE_NETWORK_POLICY']);
     await becomes('stranger', web, 8080, true);
     expect(tables()).not.toContain('kedge-policy');
-    delete process.env['KEDGE_DISABLE_NETWORK_POLICY'];
   });
 });
