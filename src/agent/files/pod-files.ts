@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pod } from '../../api/types.gen.ts';
@@ -27,4 +28,15 @@ export async function writePodFiles(
       formatResolvConf(podDns(pod, cluster, parseResolvConf(resolver))),
     ),
   ]);
+}
+
+/** Writes them where a kill between the sandbox and its files left some out. */
+export async function ensurePodFiles(
+  pod: Pod,
+  ips: readonly string[],
+  dirs: PodDirs,
+  settings: AgentSettings,
+): Promise<void> {
+  const missing = ['hosts', 'hostname', 'resolv.conf'].some((name) => !existsSync(join(dirs.etc, name)));
+  if (missing) await writePodFiles(pod, ips, dirs, settings);
 }

@@ -5,7 +5,7 @@ import { sleep, type Timer } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import { errorText } from '../../lib/log.ts';
 import type { DownwardContext } from '../env/fields.ts';
-import { writePodFiles } from '../files/pod-files.ts';
+import { ensurePodFiles, writePodFiles } from '../files/pod-files.ts';
 import type { CheckTarget } from '../probes/check.ts';
 import { Prober } from '../probes/prober.ts';
 import { containerId } from './container-id.ts';
@@ -193,6 +193,9 @@ export class PodWorker {
   }
 
   async #start(action: Extract<PodAction, { type: 'start' }>): Promise<void> {
+    const { settings, volumes } = this.#deps;
+    // A failure shows in the start itself, which mounts them.
+    await ensurePodFiles(this.pod, this.#state.ips, volumes.dirs(this.pod), settings()).catch(() => {});
     const answer = await this.#deps.starts.run(() =>
       startContainer(this.#deps, this.#state, action, this.downward(), this.#tell),
     );

@@ -72,7 +72,7 @@ export class Sandboxes {
     const { clock, cgroups, cni, network } = this.#options;
     const existing = this.#records.get(config.uid);
     if (existing) {
-      if ((await this.#isReady(existing)) && (existing.hostNetwork || existing.ips.length > 0)) {
+      if (await this.#isReady(existing)) {
         return this.#describe(existing);
       }
       await this.remove(config.uid);
@@ -157,8 +157,12 @@ export class Sandboxes {
     return { uid, namespace, name, ips, createdAtMs, ready: await this.#isReady(record) };
   }
 
-  /** The directory lies on a tmpfs; after a reboot it is gone, and so are the namespaces. */
+  /**
+   * The directory lies on a tmpfs; after a reboot it is gone, and so are the namespaces. One without an address is what
+   * a kill in the middle of `create` leaves.
+   */
   async #isReady(record: SandboxRecord): Promise<boolean> {
+    if (!record.hostNetwork && record.ips.length === 0) return false;
     const { network, ipc } = this.paths(record);
     const pinned = network ?? ipc;
     if (pinned === undefined) return existsSync(this.#dir(record.uid));
