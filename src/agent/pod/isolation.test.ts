@@ -54,6 +54,20 @@ describe('network policies of a pod', () => {
     expect(await running()).toBe(1);
   });
 
+  it('are in place, too, where the agent was restarted between sandbox and start', async () => {
+    await board.boot();
+    await board.create('web');
+    await board.pass(1000);
+    expect(await board.runtime.listSandboxes()).toHaveLength(1);
+    await board.halt();
+    await board.boot();
+    await board.pass(1000);
+    expect(await running()).toBe(0);
+    gate.resolve();
+    await board.pass(1000);
+    expect(await running()).toBe(1);
+  });
+
   it('are told again of pods that already run when the agent starts', async () => {
     gate.resolve();
     await board.boot();

@@ -54,6 +54,8 @@ export async function startContainer(
   }
   let config: Awaited<ReturnType<typeof containerConfig>>;
   try {
+    // At once unless the agent was restarted after it had made the sandbox.
+    await deps.isolation?.ensure(state.pod, state.ips);
     config = await configure(deps, state, action, container, image, downward);
   } catch (error) {
     const message = errorText(error);
