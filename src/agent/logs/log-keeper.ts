@@ -141,11 +141,11 @@ export class LogKeeper {
     return true;
   }
 
-  /** Drops the older half without copying a byte; where the file system cannot, the whole content. */
+  /** Keeps half the bound, without copying a byte; where the file system cannot drop the rest, nothing. */
   async #cut(id: string, kept: Kept): Promise<void> {
     const { exec, log } = this.#options;
     const { size } = await stat(kept.path);
-    const bytes = Math.floor(size / 2 / BLOCK_BYTES) * BLOCK_BYTES;
+    const bytes = Math.floor((size - LIMITS.agent.logBytes / 2) / BLOCK_BYTES) * BLOCK_BYTES;
     if (bytes <= 0) return;
     try {
       await exec.run([

@@ -111,7 +111,7 @@ describe('keeping', () => {
   });
 
   it('keeps a log within bounds, losing its front and no line of its end', async () => {
-    await writeFile(path, `${'x'.repeat(1023)}\n`.repeat(LIMITS.agent.logBytes / 1024 + 64));
+    await writeFile(path, `${'x'.repeat(1023)}\n`.repeat((6 * LIMITS.agent.logBytes) / 1024 + 64));
     const one = keeper();
     await one.follow('c', path, clock.now());
     const { size } = await stat(path);
