@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { Board, IMAGE } from '../e2e/board.ts';
 import { type Bench, pause, startTimes } from './measure.ts';
 import { bytesWrittenBy, cpuSecondsOf, memoryOf, processesWith } from './process.ts';
@@ -65,18 +65,31 @@ async function idleRows(board: Board, { idleMinutes, progress }: Bench): Promise
   progress(`idle for ${idleMinutes} minutes`);
   const cpu = cpuSecondsOf(board.pid);
   const disk = bytesWrittenBy(board.pid);
+  const snapshots = snapshotBytes(board);
   await pause(idleMinutes * 60_000);
   const cpuShare = (cpuSecondsOf(board.pid) - cpu) / (idleMinutes * 60);
-  const written = (bytesWrittenBy(board.pid) - disk) * ((24 * 60) / idleMinutes);
+  // The snapshot of the day, ten minutes after a start, is counted once a day, not once a window.
+  const window = bytesWrittenBy(board.pid) - disk;
+  const daily = Math.min(window, snapshotBytes(board) - snapshots);
+  const perDay = (window - daily) * ((24 * 60) / idleMinutes) + daily;
   return [
     { what: 'idle CPU of one core', budget: 1, unit: '%', measured: cpuShare * 100 },
     {
       what: `idle bytes written per day (from ${idleMinutes} min, one board)`,
       budget: 20,
       unit: 'MB',
-      measured: written / 1e6,
+      measured: perDay / 1e6,
     },
+    { what: `idle bytes written in ${idleMinutes} min`, unit: 'MB', measured: window / 1e6 },
+    { what: 'of these, the snapshot of the day', unit: 'MB', measured: daily / 1e6 },
   ];
+}
+
+/** What the datastore's snapshots take on disk. */
+function snapshotBytes(board: Board): number {
+  const folder = join(board.dataDir, 'server/db/snapshots');
+  if (!existsSync(folder)) return 0;
+  return readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 }
 
 /** From the request that creates a pod to its `Running` on a watch, five pods a second. */
