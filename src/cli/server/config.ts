@@ -1,95 +1,68 @@
-import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import ipaddr from 'ipaddr.js';
-import { dns1123SubdomainProblems } from '../../api/names.ts';
-import type { Taint } from '../../api/types.gen.ts';
-import type { LogLevel } from '../../lib/log.ts';
-import { isAllowedNodeLabel } from '../../server/admission/node-labels.ts';
 import { usageFailure } from '../failure.ts';
 import type { FlagValues } from '../flag.ts';
-import { defaultAddress } from './default-address.ts';
+import type { ClusterSettings } from '../node/cluster-settings.ts';
+import {
+  addressFlag,
+  type GeneralConfig,
+  listFlag,
+  type NodeConfig,
+  nodeConfig,
+  optionalFlag,
+  secretFlag,
+  textFlag,
+} from '../node/config.ts';
 
 /** What `kedge server` runs with, checked. */
-export interface ServerConfig {
-  readonly logLevel: LogLevel;
-  readonly dataDir: string;
-  readonly stateDir: string;
+export interface ServerConfig extends GeneralConfig {
   readonly bindAddress: string;
   readonly port: number;
   readonly advertiseAddress: string;
   readonly tlsSans: readonly string[];
   readonly kubeconfig: { readonly path: string; readonly mode: number };
+  /** Secrets or whole tokens, for servers and agents that join; those on disk count where none was given. */
   readonly token: string | undefined;
-  readonly clusterCIDR: string;
-  readonly serviceCIDR: string;
+  readonly agentToken: string | undefined;
+  readonly cluster: ClusterSettings;
   readonly nodePorts: { readonly from: number; readonly to: number };
-  readonly clusterDNS: string;
-  readonly clusterDomain: string;
-  readonly node: {
-    readonly name: string;
-    readonly ip: string;
-    readonly labels: Readonly<Record<string, string>>;
-    readonly taints: readonly Taint[];
-  };
+  /** This board, also where it runs no pods. */
+  readonly node: NodeConfig;
   readonly disableAgent: boolean;
-  readonly containerRuntimeEndpoint: string | undefined;
-  readonly snapshotter: string;
-  readonly cgroupRoot: string;
-  readonly disabled: ReadonlySet<string>;
 }
 
 /** Checks the values against each other and fills in what the machine knows. Throws a `Failure` naming the flag. */
 export function serverConfig(values: FlagValues): ServerConfig {
-  const text = (name: string): string => String(values[name] ?? '');
-  const optional = (name: string): string | undefined =>
-    values[name] === undefined ? undefined : String(values[name]);
-  const list = (name: string): readonly string[] => (Array.isArray(values[name]) ? values[name] : []);
-  const serviceCIDR = cidr('service-cidr', text('service-cidr'));
-  const clusterCIDR = cidr('cluster-cidr', text('cluster-cidr'));
-  const clusterDNS = address('cluster-dns', text('cluster-dns'));
-  if (!within(clusterDNS, serviceCIDR)) {
-    throw usageFailure(`--cluster-dns ${clusterDNS} does not lie in --service-cidr ${serviceCIDR}`);
-  }
-  const nodeIp = address('node-ip', optional('node-ip') ?? defaultAddress());
+  const node = nodeConfig(values);
+  const { logLevel, dataDir, stateDir } = node;
+  const advertise = optionalFlag(values, 'advertise-address') ?? node.ip;
+  const mode = textFlag(values, 'write-kubeconfig-mode');
   return {
-    logLevel: text('log-level') as LogLevel,
-    dataDir: text('data-dir'),
-    stateDir: text('state-dir'),
-    bindAddress: address('bind-address', text('bind-address')),
+    ...{ logLevel, dataDir, stateDir },
+    bindAddress: addressFlag('bind-address', textFlag(values, 'bind-address')),
     port: port('https-listen-port', values['https-listen-port']),
-    advertiseAddress: address('advertise-address', optional('advertise-address') ?? nodeIp),
-    tlsSans: list('tls-san'),
+    advertiseAddress: addressFlag('advertise-address', advertise),
+    tlsSans: listFlag(values, 'tls-san'),
     kubeconfig: {
-      path: text('write-kubeconfig'),
-      mode: octal('write-kubeconfig-mode', text('write-kubeconfig-mode')),
+      path: textFlag(values, 'write-kubeconfig'),
+      mode: octal('write-kubeconfig-mode', mode),
     },
-    token: token(optional('token'), optional('token-file')),
-    clusterCIDR,
-    serviceCIDR,
-    nodePorts: portRange('service-node-port-range', text('service-node-port-range')),
-    clusterDNS,
-    clusterDomain: text('cluster-domain'),
-    node: {
-      name: nodeName(optional('node-name') ?? hostname().toLowerCase()),
-      ip: nodeIp,
-      labels: Object.fromEntries(list('node-label').map(label)),
-      taints: list('node-taint').map(taint),
-    },
+    token: secretFlag(values, 'token'),
+    agentToken: secretFlag(values, 'agent-token'),
+    cluster: clusterSettings(values),
+    nodePorts: portRange('service-node-port-range', textFlag(values, 'service-node-port-range')),
+    node,
     disableAgent: values['disable-agent'] === true,
-    containerRuntimeEndpoint: optional('container-runtime-endpoint')?.replace(/^unix:\/\//, ''),
-    snapshotter: text('snapshotter'),
-    cgroupRoot: text('cgroup-root'),
-    disabled: new Set([
-      ...list('disable'),
-      ...(values['disable-network-policy'] === true ? ['network-policy'] : []),
-    ]),
   };
 }
 
-function address(flag: string, value: string): string {
-  if (!ipaddr.isValid(value))
-    throw usageFailure(`--${flag} must be an IP address, not ${JSON.stringify(value)}`);
-  return value;
+function clusterSettings(values: FlagValues): ClusterSettings {
+  const serviceCIDR = cidr('service-cidr', textFlag(values, 'service-cidr'));
+  const clusterCIDR = cidr('cluster-cidr', textFlag(values, 'cluster-cidr'));
+  const clusterDNS = addressFlag('cluster-dns', textFlag(values, 'cluster-dns'));
+  if (!within(clusterDNS, serviceCIDR)) {
+    throw usageFailure(`--cluster-dns ${clusterDNS} does not lie in --service-cidr ${serviceCIDR}`);
+  }
+  return { clusterCIDR, serviceCIDR, clusterDNS, clusterDomain: textFlag(values, 'cluster-domain') };
 }
 
 function cidr(flag: string, value: string): string {
@@ -124,43 +97,4 @@ function octal(flag: string, value: string): number {
   if (!/^0?[0-7]{3}$/.test(value))
     throw usageFailure(`--${flag} must be an octal mode such as 0600, not ${JSON.stringify(value)}`);
   return Number.parseInt(value, 8);
-}
-
-function nodeName(value: string): string {
-  const wrong = dns1123SubdomainProblems(value);
-  if (wrong.length > 0)
-    throw usageFailure(`--node-name ${JSON.stringify(value)} is not a valid node name: ${wrong[0]}`);
-  return value;
-}
-
-function label(value: string): [string, string] {
-  const at = value.indexOf('=');
-  if (at < 1) throw usageFailure(`--node-label must be key=value, not ${JSON.stringify(value)}`);
-  const key = value.slice(0, at);
-  // The server would refuse the node that gives itself one, and pods would wait for a node that never comes.
-  if (!isAllowedNodeLabel(key))
-    throw usageFailure(
-      `--node-label ${key}: a node may not give itself labels of kubernetes.io or k8s.io; set it with kubectl label node`,
-    );
-  return [key, value.slice(at + 1)];
-}
-
-function taint(value: string): Taint {
-  const match = /^([^=:]+)(?:=([^:]*))?:(NoSchedule|PreferNoSchedule|NoExecute)$/.exec(value);
-  if (match?.[1] === undefined) {
-    throw usageFailure(
-      `--node-taint must be key=value:NoSchedule, :PreferNoSchedule or :NoExecute, not ${JSON.stringify(value)}`,
-    );
-  }
-  return { key: match[1], ...(match[2] ? { value: match[2] } : {}), effect: match[3] as Taint['effect'] };
-}
-
-function token(value: string | undefined, file: string | undefined): string | undefined {
-  if (value !== undefined && file !== undefined) throw usageFailure('give --token or --token-file, not both');
-  if (file === undefined) return value;
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch (cause) {
-    throw usageFailure(`cannot read --token-file ${file}: ${cause instanceof Error ? cause.message : cause}`);
-  }
 }

@@ -53,7 +53,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     const security = {
       clusterToken,
       serviceAccountKeyPem: pki.serviceAccountKeyPem,
-      issuer: `https://kubernetes.default.svc.${config.clusterDomain}`,
+      issuer: `https://kubernetes.default.svc.${config.cluster.clusterDomain}`,
     };
     const server = await createApiServer({
       datastore,
@@ -62,7 +62,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       security: (context) => createSecurity({ ...security, ...context }),
       pages: securityPages(security),
       nodeConnector: options.nodeConnector,
-      serviceCidr: config.serviceCIDR,
+      serviceCidr: config.cluster.serviceCIDR,
       nodePorts: { first: config.nodePorts.from, last: config.nodePorts.to },
       advertise: { address: config.advertiseAddress, port: config.port },
       clock,
@@ -120,14 +120,14 @@ async function openDatastore({ config, clock, log }: ControlPlaneOptions): Promi
 }
 
 function ensurePki({ config, clock, log }: ControlPlaneOptions): Promise<ServerPki> {
-  const [serviceIP] = config.serviceCIDR.split('/');
+  const [serviceIP] = config.cluster.serviceCIDR.split('/');
   return ensureServerPki({
     directory: join(config.dataDir, 'server/tls'),
     names: servingNames({
       hostname: hostname(),
       addresses: [config.node.ip, config.advertiseAddress, ...localAddresses()],
       extra: config.tlsSans,
-      clusterDomain: config.clusterDomain,
+      clusterDomain: config.cluster.clusterDomain,
       serviceIps: [serviceIP?.replace(/\d+$/, (last) => String(Number(last) + 1)) ?? ''],
     }),
     clock,
@@ -235,7 +235,7 @@ function startLoops(
         clock,
         log: log.child('controllers'),
         cluster: {
-          clusterCIDR: config.clusterCIDR,
+          clusterCIDR: config.cluster.clusterCIDR,
           rootCA: pki.serverCa.certificatePem,
           resources: server.registry.endpoints
             .filter(({ conversion, served }) => !conversion && !served.definition.virtual)
@@ -243,10 +243,10 @@ function startLoops(
           signLegacyToken: async (claims) => signLegacy(claims),
         },
       },
-      config.disabled,
+      config.node.disabled,
     ),
   );
-  if (!config.disabled.has('scheduler')) {
+  if (!config.node.disabled.has('scheduler')) {
     const own = server.client(SCHEDULER);
     stops.push(
       startScheduler({

@@ -1,40 +1,9 @@
-import { LOG_LEVELS } from '../../lib/log.ts';
 import type { Flags } from '../flag.ts';
-import { DEFAULT_CONFIG } from '../parse.ts';
+import { GENERAL_FLAGS, NODE_FLAGS } from '../node/flags.ts';
 
 /** Flags of `kedge server`; names and meanings are K3s' where it has the same. */
 export const SERVER_FLAGS = {
-  config: {
-    type: 'string',
-    alias: 'c',
-    value: 'file',
-    default: DEFAULT_CONFIG,
-    group: 'General',
-    describe:
-      'Configuration file; its keys are these flags, and config.yaml.d/*.yaml beside it is read after it',
-  },
-  'log-level': {
-    type: 'string',
-    choices: LOG_LEVELS,
-    default: 'info',
-    group: 'General',
-    describe: 'How much to log to standard error',
-  },
-  'data-dir': {
-    type: 'string',
-    alias: 'd',
-    value: 'dir',
-    default: '/var/lib/kedge',
-    group: 'General',
-    describe: 'Where everything that must survive a reboot lives',
-  },
-  'state-dir': {
-    type: 'string',
-    value: 'dir',
-    default: '/run/kedge',
-    group: 'General',
-    describe: 'Where sockets and pinned namespaces live; gone after a reboot',
-  },
+  ...GENERAL_FLAGS,
 
   'bind-address': {
     type: 'string',
@@ -81,11 +50,23 @@ export const SERVER_FLAGS = {
     type: 'string',
     alias: 't',
     value: 'secret',
-    group: 'API server',
+    group: 'Joining',
     describe:
-      'Secret for boards that join; kept in <data-dir>/server/token and made on the first start (visible in the process list: prefer --token-file)',
+      'Secret for servers and boards that join; kept in <data-dir>/server/token and made on the first start (visible in the process list: prefer --token-file)',
   },
-  'token-file': { type: 'string', value: 'file', group: 'API server', describe: 'File holding that secret' },
+  'token-file': { type: 'string', value: 'file', group: 'Joining', describe: 'File holding that secret' },
+  'agent-token': {
+    type: 'string',
+    value: 'secret',
+    group: 'Joining',
+    describe: 'Secret for boards that join as agents; kept in <data-dir>/server/node-token and made likewise',
+  },
+  'agent-token-file': {
+    type: 'string',
+    value: 'file',
+    group: 'Joining',
+    describe: 'File holding that secret',
+  },
 
   'cluster-cidr': {
     type: 'string',
@@ -123,63 +104,13 @@ export const SERVER_FLAGS = {
     describe: 'Domain of Service names',
   },
 
-  'node-name': {
-    type: 'string',
-    value: 'name',
-    group: 'Agent',
-    describe: 'Name of this node (default: the host name)',
-  },
-  'node-ip': {
-    type: 'string',
-    alias: 'i',
-    value: 'ip',
-    group: 'Agent',
-    describe: 'Address of this node (default: that of the default route)',
-  },
-  'node-label': {
-    type: 'list',
-    value: 'key=value',
-    group: 'Agent',
-    describe: 'Labels to register this node with',
-  },
-  'node-taint': {
-    type: 'list',
-    value: 'key=value:effect',
-    group: 'Agent',
-    describe: 'Taints to register this node with',
-  },
   'disable-agent': {
     type: 'boolean',
     default: false,
     group: 'Agent',
     describe: 'Run no pods here: API server, scheduler and controllers only',
   },
-  'container-runtime-endpoint': {
-    type: 'string',
-    value: 'socket',
-    group: 'Agent',
-    describe: 'Use the containerd behind this socket instead of starting one',
-  },
-  snapshotter: {
-    type: 'string',
-    value: 'name',
-    default: 'overlayfs',
-    group: 'Agent',
-    describe: 'containerd snapshotter',
-  },
-  'cgroup-root': {
-    type: 'string',
-    value: 'name',
-    default: 'kedge',
-    group: 'Agent',
-    describe: 'Control group under which pods run',
-  },
-  'disable-network-policy': {
-    type: 'boolean',
-    default: false,
-    group: 'Parts',
-    describe: 'Enforce no NetworkPolicies; the same as --disable network-policy',
-  },
+  ...NODE_FLAGS,
   disable: {
     type: 'list',
     value: 'part',

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { ensureMode, readText, writeFileAtomic } from './secret-file.ts';
+import { ensureMode, readText, writeFileAtomic } from '../../lib/secret-file.ts';
 
 /** `K10<sha256 of the CA certificate>::server:<secret>`; the parts before the secret are optional for the user. */
 const FULL_TOKEN = /^K10[0-9a-f]{64}::[a-z]+:(.+)$/;

@@ -1,5 +1,5 @@
 import type { CertificateAndKey } from '../../lib/pki/certificate.ts';
-import { ensureMode, ensureParent, readText, writeFileAtomic } from './secret-file.ts';
+import { ensureMode, ensureParent, readText, writeFileAtomic } from '../../lib/secret-file.ts';
 
 export interface KubeconfigOptions {
   /** Such as `https://127.0.0.1:6443`. */

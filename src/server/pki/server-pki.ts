@@ -17,7 +17,7 @@ import {
   RENEW_BEFORE_MS,
   validity,
 } from '../../lib/pki/validity.ts';
-import { ensureSecretDirectory, readText, writeFileAtomic } from './secret-file.ts';
+import { ensureSecretDirectory, readText, writeFileAtomic } from '../../lib/secret-file.ts';
 
 export interface ServerPkiOptions {
   /** Such as `/var/lib/kedge/server/tls`. */

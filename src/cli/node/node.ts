@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { type Agent, startAgent } from '../../agent/agent.ts';
 import { nodes } from '../../api/resources.gen.ts';
-import { apiError } from '../../api/status.ts';
 import { createEventRecorder } from '../../client/event-writer.ts';
 import type { InformerFactory } from '../../client/informer.ts';
 import { createInformerFactory } from '../../client/informer-factory.ts';
-import type { NodeApi, NodeConnector } from '../../client/node-port.ts';
+import type { NodeApi } from '../../client/node-port.ts';
+import type { Client } from '../../client/port.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Exec } from '../../lib/exec.ts';
 import { errorText, type Logger } from '../../lib/log.ts';
@@ -21,46 +21,37 @@ import { type Containerd, startContainerd } from '../../runtime/containerd-daemo
 import { createCtrRuntime } from '../../runtime/ctr/ctr-runtime.ts';
 import type { Runtime } from '../../runtime/port.ts';
 import { Failure } from '../failure.ts';
-import type { ServerConfig } from './config.ts';
-import type { ControlPlane } from './control-plane.ts';
+import type { ClusterSettings } from './cluster-settings.ts';
+import type { NodeConfig } from './config.ts';
 import { importImages } from './import-images.ts';
 
-/** The one node this process runs; other names cannot be reached. */
-export class LocalNode implements NodeConnector {
-  api: NodeApi | undefined;
-  readonly #name: string;
-  constructor(name: string) {
-    this.#name = name;
-  }
-  async connect(nodeName: string): Promise<NodeApi> {
-    if (nodeName === this.#name && this.api) return this.api;
-    throw apiError('ServiceUnavailable', `the agent of node ${JSON.stringify(nodeName)} cannot be reached`);
-  }
-}
-
 export interface NodeOptions {
-  readonly config: ServerConfig;
-  readonly control: ControlPlane;
+  readonly config: NodeConfig;
+  readonly cluster: ClusterSettings;
+  /** Has the rights of this node: in process where the server runs here, over HTTPS elsewhere. */
+  readonly client: Client;
   readonly clock: Clock;
   readonly log: Logger;
   readonly exec: Exec;
   /** Aborts the start; what was started is stopped again, and the promise rejects. */
   readonly signal: AbortSignal;
+  /** Ends the line that says that containerd cannot be started. */
+  readonly containerdHint?: string;
+}
+
+export interface RunningNode {
+  readonly api: NodeApi;
+  /** Containers keep running. */
+  stop(): Promise<void>;
 }
 
 /**
  * containerd, runtime, Services, names and the agent of this board. All of it has the rights of the node and no others,
  * as on a board that joined: what it may not see here, it could not see there.
  */
-export async function startNode(
-  options: NodeOptions,
-): Promise<{ readonly api: NodeApi; stop(): Promise<void> }> {
-  const { config, control, clock, log, exec } = options;
-  const nodeName = config.node.name;
-  const client = control.server.client({
-    name: `system:node:${nodeName}`,
-    groups: ['system:nodes', 'system:authenticated'],
-  });
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const { config, cluster, client, clock, log, exec } = options;
+  const nodeName = config.name;
   const containerd = await startOwnContainerd(options);
   const informers = createInformerFactory({ client, clock, log: log.child('informers') });
   const runtime = createRuntime(options, { containerd, informers });
@@ -72,10 +63,10 @@ export async function startNode(
         clock,
         log: log.child('services'),
         nodeName,
-        clusterCIDRs: [config.clusterCIDR],
-        serviceCIDRs: [config.serviceCIDR],
-        nodeIPs: [config.node.ip],
-        localIPs: config.disabled.has('dns') ? [] : [config.clusterDNS],
+        clusterCIDRs: [cluster.clusterCIDR],
+        serviceCIDRs: [cluster.serviceCIDR],
+        nodeIPs: [config.ip],
+        localIPs: config.disabled.has('dns') ? [] : [cluster.clusterDNS],
       });
   const dns = config.disabled.has('dns')
     ? undefined
@@ -84,8 +75,8 @@ export async function startNode(
         exec,
         clock,
         log: log.child('dns'),
-        addresses: [config.clusterDNS],
-        clusterDomain: config.clusterDomain,
+        addresses: [cluster.clusterDNS],
+        clusterDomain: cluster.clusterDomain,
       });
   const isolation = startIsolation(options, informers);
   const agent: Agent = await startAgent({
@@ -104,13 +95,13 @@ export async function startNode(
     log,
     exec,
     nodeName,
-    nodeIP: config.node.ip,
-    labels: config.node.labels,
-    taints: config.node.taints,
+    nodeIP: config.ip,
+    labels: config.labels,
+    taints: config.taints,
     dataDir: join(config.dataDir, 'agent'),
     stateDir: join(config.stateDir, 'agent'),
-    clusterDNS: config.clusterDNS,
-    clusterDomain: config.clusterDomain,
+    clusterDNS: cluster.clusterDNS,
+    clusterDomain: cluster.clusterDomain,
     cgroupRoot: config.cgroupRoot,
     version: VERSION,
   });
@@ -133,7 +124,7 @@ export async function startNode(
 }
 
 function startIsolation(
-  { config, exec, clock, log }: NodeOptions,
+  { config, cluster, exec, clock, log }: NodeOptions,
   informers: InformerFactory,
 ): NetworkPolicyEnforcer | undefined {
   const logOfPolicies = log.child('network-policy');
@@ -147,8 +138,8 @@ function startIsolation(
   return startNetworkPolicy({
     ...{ informers, exec, clock },
     log: logOfPolicies,
-    nodeName: config.node.name,
-    clusterDNS: config.disabled.has('dns') ? [] : [config.clusterDNS],
+    nodeName: config.name,
+    clusterDNS: config.disabled.has('dns') ? [] : [cluster.clusterDNS],
     dataDir: join(config.dataDir, 'agent'),
     stateDir: join(config.stateDir, 'agent'),
   });
@@ -160,6 +151,7 @@ async function startOwnContainerd({
   clock,
   log,
   signal,
+  containerdHint: hint = '',
 }: NodeOptions): Promise<Containerd | undefined> {
   if (config.containerRuntimeEndpoint !== undefined) return undefined;
   try {
@@ -174,7 +166,7 @@ async function startOwnContainerd({
     });
   } catch (cause) {
     signal.throwIfAborted();
-    throw new Failure(`${errorText(cause)}; without it, --disable-agent runs the API alone`, 1, { cause });
+    throw new Failure(`${errorText(cause)}${hint}`, 1, { cause });
   }
 }
 
@@ -182,7 +174,7 @@ function createRuntime(
   { config, exec, clock, log }: NodeOptions,
   { containerd, informers }: { containerd: Containerd | undefined; informers: InformerFactory },
 ): Runtime {
-  const node = informers.for(nodes, { fieldSelector: `metadata.name=${config.node.name}` });
+  const node = informers.for(nodes, { fieldSelector: `metadata.name=${config.name}` });
   return createCtrRuntime({
     exec,
     clock,
@@ -197,7 +189,7 @@ function createRuntime(
       binDirs: ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'],
       userConfDir: '/etc/cni/net.d',
       confDir: join(config.dataDir, 'agent/etc/cni/net.d'),
-      podCidrs: () => node.store.get(undefined, config.node.name)?.spec?.podCIDRs ?? [],
+      podCidrs: () => node.store.get(undefined, config.name)?.spec?.podCIDRs ?? [],
     },
   });
 }

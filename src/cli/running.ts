@@ -1,0 +1,79 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createLogger, errorText, type Logger } from '../lib/log.ts';
+import { VERSION } from '../lib/version.ts';
+import { Failure } from './failure.ts';
+import type { GeneralConfig } from './node/config.ts';
+
+/** What a command that stays running starts its parts with. */
+export interface Running {
+  readonly log: Logger;
+  /** Aborted by the first SIGTERM or SIGINT, whose name is the reason. */
+  readonly signal: AbortSignal;
+  /** Stopped in the reverse order. */
+  onStop(stop: () => Promise<void>): void;
+  /** After all that `onStop` was told of. */
+  onEnd(stop: () => Promise<void>): void;
+}
+
+/**
+ * Runs `start` and stays until SIGTERM or SIGINT, which also ends a start half way; then stops everything. Containers
+ * go on running. Returns the exit code; a failure of the start is thrown once what had been started is stopped.
+ */
+export async function stayRunning(
+  config: GeneralConfig & { readonly name: string },
+  start: (running: Running) => Promise<void>,
+): Promise<number> {
+  const log = createLogger({ level: config.logLevel });
+  const asked = stopSignal();
+  prepareFolders(config);
+  log.info('starting', { version: VERSION, node: config.name, pid: process.pid, dataDir: config.dataDir });
+  process.on('unhandledRejection', (error) => log.error('unhandled rejection', { error }));
+  const stops: (() => Promise<void>)[] = [];
+  try {
+    await start({
+      log,
+      signal: asked,
+      onStop: (stop) => stops.unshift(stop),
+      onEnd: (stop) => stops.push(stop),
+    });
+    if (!asked.aborted) await new Promise((resolve) => asked.addEventListener('abort', resolve));
+  } catch (error) {
+    // What a start says that was told to end is no failure.
+    if (!asked.aborted) throw error;
+  } finally {
+    if (asked.aborted) log.info('stopping', { signal: asked.reason });
+    for (const stop of stops) await stop().catch((error: unknown) => log.error('while stopping', { error }));
+  }
+  return 0;
+}
+
+/** Says in a file which process runs here; gone when it stops. Call it once nothing can be in the way any more. */
+export function writePidFile({ stateDir }: GeneralConfig, running: Running): void {
+  const path = join(stateDir, 'kedge.pid');
+  writeFileSync(path, `${process.pid}\n`);
+  running.onEnd(async () => rmSync(path, { force: true }));
+}
+
+function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    // A second one ends the process at once, as its default does.
+    process.once(signal, () => controller.abort(signal));
+  }
+  return controller.signal;
+}
+
+function prepareFolders(config: GeneralConfig): void {
+  for (const folder of [config.dataDir, config.stateDir]) {
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o711 });
+      writeFileSync(join(folder, '.writable'), '');
+      rmSync(join(folder, '.writable'));
+    } catch (cause) {
+      const hint =
+        process.getuid?.() === 0 ? '' : '; run as root, or choose others with --data-dir and --state-dir';
+      throw new Failure(`cannot write to ${folder}: ${errorText(cause)}${hint}`, 1, { cause });
+    }
+  }
+}
