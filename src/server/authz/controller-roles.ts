@@ -51,6 +51,24 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly PolicyRule[]>> =
     rule([...READ, 'update'], [''], ['pods']),
     EVENTS,
   ],
+  'device-taint-eviction-controller': [
+    rule([...READ, 'delete'], [''], ['pods']),
+    rule(PATCH_UPDATE, [''], ['pods/status']),
+    rule(READ, ['resource.k8s.io'], ['resourceclaims']),
+    rule(READ, ['resource.k8s.io'], ['resourceslices']),
+    rule(READ, ['resource.k8s.io'], ['deviceclasses']),
+    EVENTS,
+    rule(PATCH_UPDATE, ['resource.k8s.io'], ['devicetaintrules/status']),
+    rule(READ, ['resource.k8s.io'], ['devicetaintrules']),
+  ],
+  podcertificaterequestcleaner: [
+    rule([...READ, 'delete'], ['certificates.k8s.io'], ['podcertificaterequests']),
+  ],
+  'kube-apiserver-serving-clustertrustbundle-publisher': [
+    rule(['attest'], ['certificates.k8s.io'], ['signers'], ['kubernetes.io/kube-apiserver-serving']),
+    rule(['create', 'delete', 'list', 'update', 'watch'], ['certificates.k8s.io'], ['clustertrustbundles']),
+    EVENTS,
+  ],
   'disruption-controller': [
     rule(READ, APPS, ['deployments']),
     rule(READ, APPS, ['replicasets']),
@@ -86,7 +104,6 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly PolicyRule[]>> =
     rule(PATCH_UPDATE, [''], ['persistentvolumeclaims/status']),
     rule(READ, [''], ['persistentvolumeclaims']),
     EVENTS,
-    rule(['get'], [''], ['services']),
   ],
   'ephemeral-volume-controller': [
     rule(READ, [''], ['pods']),
@@ -101,6 +118,7 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly PolicyRule[]>> =
     rule(PATCH_UPDATE, ['resource.k8s.io'], ['resourceclaims', 'resourceclaims/status']),
     rule(PATCH_UPDATE, [''], ['pods/status']),
     EVENTS,
+    rule(PATCH_UPDATE, ['resource.k8s.io'], ['resourceclaims/binding']),
   ],
   'generic-garbage-collector': [rule([...READ, 'patch', 'update', 'delete'], ['*'], ['*']), EVENTS],
   'horizontal-pod-autoscaler': [
@@ -142,7 +160,6 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly PolicyRule[]>> =
     rule(LIST_WATCH, [''], ['nodes']),
     EVENTS,
     rule(['watch'], [''], ['events']),
-    rule(['get'], [''], ['services']),
   ],
   'pod-garbage-collector': [
     rule(['list', 'watch', 'delete'], [''], ['pods']),
@@ -220,6 +237,7 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly PolicyRule[]>> =
   ],
   'pvc-protection-controller': [
     rule([...READ, 'update'], [''], ['persistentvolumeclaims']),
+    rule(UPDATE, [''], ['persistentvolumeclaims/status']),
     rule(READ, [''], ['pods']),
     EVENTS,
   ],

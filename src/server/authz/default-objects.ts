@@ -52,6 +52,7 @@ const CLUSTER_BINDINGS: Readonly<Record<string, readonly Subject[]>> = {
   // The Node authorizer decides about nodes; this binding stays empty, as upstream's.
   'system:node': [],
   'system:service-account-issuer-discovery': [group('system:serviceaccounts')],
+  'system:cluster-trust-bundle-discovery': [group('system:serviceaccounts')],
   'kedge:agent': [group('system:nodes')],
 };
 

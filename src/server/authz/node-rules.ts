@@ -1,5 +1,5 @@
 import type { PolicyRule } from '../../api/types.gen.ts';
-import { CREATE, EVENTS, READ, rule } from './policy-rule.ts';
+import { CREATE, READ, rule } from './policy-rule.ts';
 
 /** What a node may do wherever no object of somebody else is concerned (upstream's NodeRules). */
 export function nodeRules(): PolicyRule[] {
@@ -10,7 +10,7 @@ export function nodeRules(): PolicyRule[] {
     rule(['create', 'get', 'list', 'watch'], [''], ['nodes']),
     rule(['patch', 'update'], [''], ['nodes/status']),
     rule(['patch', 'update'], [''], ['nodes']),
-    EVENTS,
+    rule(['create', 'patch', 'update'], [''], ['events']),
     rule(READ, [''], ['pods']),
     rule(['create', 'delete'], [''], ['pods']),
     rule(['patch', 'update'], [''], ['pods/status']),
@@ -28,11 +28,9 @@ export function nodeRules(): PolicyRule[] {
     rule(READ, ['node.k8s.io'], ['runtimeclasses']),
     rule(['get'], ['resource.k8s.io'], ['resourceclaims']),
     rule(['deletecollection'], ['resource.k8s.io'], ['resourceslices']),
-    rule(
-      ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
-      ['resource.k8s.io'],
-      ['resourceslices'],
-    ),
+    rule(READ, ['certificates.k8s.io'], ['clustertrustbundles']),
+    rule(['get'], [''], ['serviceaccounts']),
+    rule(['create', 'get', 'list', 'watch'], ['certificates.k8s.io'], ['podcertificaterequests']),
   ];
 }
 

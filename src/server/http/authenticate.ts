@@ -10,14 +10,24 @@ type Subject = { readonly commonName: string; readonly organizations: readonly s
 /** Reading a certificate's subject costs; a connection has one for its whole life. */
 const subjects = new WeakMap<object, Subject | 'none'>();
 
-/** Who sends the request. Without any credential that is nobody in particular; throws 401 for a bad one. */
+/** Whoever asks may see these without a credential: load balancers and watchdogs have none. */
+const ANONYMOUS_PATHS: ReadonlySet<string> = new Set(['/healthz', '/livez', '/readyz']);
+
+/**
+ * Who sends the request. Throws 401 for a bad credential, and for none, unless the path is one that answers everybody
+ * (upstream's `anonymous.conditions`).
+ */
 export async function authenticate(
   authenticator: Authenticator,
   request: Http2ServerRequest,
+  path: string,
 ): Promise<UserInfo> {
   const token = bearerToken(request);
   const certificate = subjectOf(request);
-  if (token === undefined && certificate === undefined) return ANONYMOUS;
+  if (token === undefined && certificate === undefined) {
+    if (ANONYMOUS_PATHS.has(path)) return ANONYMOUS;
+    throw apiError('Unauthorized', 'Unauthorized');
+  }
   const user = await authenticator.authenticate({
     ...(certificate === undefined ? {} : { certificate }),
     ...(token === undefined ? {} : { token }),

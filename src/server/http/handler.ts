@@ -70,8 +70,10 @@ export async function handleRequest(
     if (!info) throw apiError('BadRequest', `cannot decode path ${JSON.stringify(path)}`);
     if (!isLong(info))
       release = context.inflight.enter(request.method === 'GET' || request.method === 'HEAD');
-    const user = await authenticate(context.authenticator, request);
-    exchange.user = impersonate(context.authorizer, user, request.headers);
+    const sender = await authenticate(context.authenticator, request, path);
+    const { rawHeaders } = request;
+    const acting = impersonate({ authorizer: context.authorizer, sender, rawHeaders, info });
+    exchange.user = acting?.user ?? sender;
     authorizeRequest(context.authorizer, exchange.user, info);
     await dispatch(context, exchange, info);
   } catch (error) {

@@ -1,80 +1,78 @@
-import type { IncomingHttpHeaders } from 'node:http';
-import { apiError } from '../../api/status.ts';
+import { badRequest } from '../../api/status.ts';
 import type { Authorizer } from '../authz/port.ts';
 import type { UserInfo } from '../registry/definition.ts';
-import { authorizeVerb } from './authorize.ts';
+import {
+  authorizeImpersonation,
+  CONSTRAINED_MODES,
+  LEGACY_MODE,
+  type Wanted,
+} from './impersonation-modes.ts';
+import type { RequestInfo } from './request-info.ts';
 
 const EXTRA_HEADER = 'impersonate-extra-';
-const SERVICE_ACCOUNT = /^system:serviceaccount:([^:]+):([^:]+)$/;
 
-/** The user a request acts as (`kubectl --as`): the sender, or whom it names, if it may. Throws 400 or 403. */
-export function impersonate(
-  authorizer: Authorizer,
-  sender: UserInfo,
-  headers: IncomingHttpHeaders,
-): UserInfo {
-  const name = header(headers, 'impersonate-user');
-  const groups = all(headers, 'impersonate-group');
-  const uid = header(headers, 'impersonate-uid');
-  const extra = extraOf(headers);
-  if (name === undefined) {
-    if (groups.length === 0 && uid === undefined && Object.keys(extra).length === 0) return sender;
-    throw apiError(
-      'BadRequest',
-      'requested to impersonate groups, uid or extra without impersonating a user',
-    );
+/** A user that a request acts as, and what allowed it: the verb of a constrained mode (KEP-5284). */
+export interface Impersonated {
+  readonly user: UserInfo;
+  /** Such as `impersonate:serviceaccount`; empty for plain `impersonate`. */
+  readonly constraint: string;
+}
+
+/**
+ * The user a request acts as (`kubectl --as`), or `undefined` when it asks for none. The constrained modes are asked
+ * first, then plain `impersonate`; where none allows it, the refusal is the first one's. Throws 400 or 403.
+ */
+export function impersonate(options: {
+  readonly authorizer: Authorizer;
+  readonly sender: UserInfo;
+  readonly rawHeaders: readonly string[];
+  readonly info: RequestInfo;
+}): Impersonated | undefined {
+  const wanted = wantedUser(options.rawHeaders);
+  if (wanted === undefined) return undefined;
+  let refusal: unknown;
+  for (const mode of [...CONSTRAINED_MODES, LEGACY_MODE]) {
+    if (!mode.applies(wanted, options.sender)) continue;
+    try {
+      return { user: authorizeImpersonation(mode, wanted, options), constraint: mode.constraint };
+    } catch (error) {
+      refusal ??= error;
+    }
   }
-  const check = (resource: string, wanted: string, group = '', subresource = '', namespace = ''): void =>
-    authorizeVerb(
-      authorizer,
-      sender,
-      { group, version: 'v1', resource, subresource, namespace, name: wanted },
-      'impersonate',
-    );
-  const account = SERVICE_ACCOUNT.exec(name);
-  if (account) check('serviceaccounts', account[2]!, '', '', account[1]!);
-  else check('users', name);
-  for (const group of groups) check('groups', group);
-  for (const [key, values] of Object.entries(extra))
-    for (const value of values) check('userextras', value, 'authentication.k8s.io', key);
-  if (uid !== undefined) check('uids', uid, 'authentication.k8s.io');
-  return {
-    name,
-    groups: impersonatedGroups(name, groups, account?.[1]),
-    ...(uid === undefined ? {} : { uid }),
-    extra,
-  };
+  throw refusal;
 }
 
-function impersonatedGroups(
-  name: string,
-  groups: readonly string[],
-  namespace: string | undefined,
-): string[] {
-  const found = [...groups];
-  if (namespace !== undefined && groups.length === 0)
-    found.push('system:serviceaccounts', `system:serviceaccounts:${namespace}`);
-  const status = name === 'system:anonymous' ? 'system:unauthenticated' : 'system:authenticated';
-  return found.includes(status) ? found : [...found, status];
-}
-
-function extraOf(headers: IncomingHttpHeaders): Record<string, string[]> {
-  const extra: Record<string, string[]> = {};
-  for (const name of Object.keys(headers)) {
-    if (!name.startsWith(EXTRA_HEADER)) continue;
-    extra[decodeURIComponent(name.slice(EXTRA_HEADER.length))] = all(headers, name);
+/** Repeated headers count one by one: a group's name may hold a comma. */
+function wantedUser(rawHeaders: readonly string[]): Wanted | undefined {
+  let name = '';
+  let uid = '';
+  const groups: string[] = [];
+  const extra = new Map<string, string[]>();
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const header = rawHeaders[at]!.toLowerCase();
+    if (!header.startsWith('impersonate-')) continue;
+    const value = rawHeaders[at + 1]!;
+    if (header === 'impersonate-user') name ||= value;
+    else if (header === 'impersonate-uid') uid ||= value;
+    else if (header === 'impersonate-group') groups.push(value);
+    else if (header.startsWith(EXTRA_HEADER)) {
+      const key = unescapeKey(header.slice(EXTRA_HEADER.length));
+      extra.set(key, [...(extra.get(key) ?? []), value]);
+    }
   }
-  return extra;
+  const asks = groups.length > 0 || uid !== '' || extra.size > 0;
+  if (name !== '') return { name, uid, groups, extra };
+  if (!asks) return undefined;
+  throw badRequest(
+    'requested to impersonate groups, a uid or extra values without impersonating a user name',
+  );
 }
 
-function header(headers: IncomingHttpHeaders, name: string): string | undefined {
-  const value = headers[name];
-  return Array.isArray(value) ? value[0] : value;
-}
-
-/** Repeated headers arrive joined by commas. */
-function all(headers: IncomingHttpHeaders, name: string): string[] {
-  const value = headers[name];
-  if (value === undefined) return [];
-  return [value].flat().flatMap((one) => one.split(',').map((part) => part.trim()));
+/** As upstream: what cannot be decoded is taken as it stands. */
+function unescapeKey(key: string): string {
+  try {
+    return decodeURIComponent(key);
+  } catch {
+    return key;
+  }
 }

@@ -53,14 +53,15 @@ async function answer(
   const [path = '/', search = ''] = (request.url ?? '').split('?', 2);
   const query = new URLSearchParams(search);
   const info = parseRequest(request.method ?? 'GET', path, query);
-  const sender = await authenticate(context.authenticator, request as unknown as Http2ServerRequest);
-  const user = impersonate(context.authorizer, sender, request.headers);
   if (!info) throw badRequest(`cannot decode path ${JSON.stringify(path)}`);
-  authorizeRequest(context.authorizer, user, info);
+  const { authorizer } = context;
+  const sender = await authenticate(context.authenticator, request as unknown as Http2ServerRequest, path);
+  const user = impersonate({ authorizer, sender, rawHeaders: request.rawHeaders, info })?.user ?? sender;
+  authorizeRequest(authorizer, user, info);
   if (!info.isResource || info.group !== '' || info.resource !== 'pods')
     throw apiError('NotFound', 'the server could not find the requested resource', { details: {} });
   // A WebSocket can only be asked for with GET; what it does is what POST does.
-  if (info.verb === 'get') authorizeVerb(context.authorizer, user, info, 'create');
+  if (info.verb === 'get') authorizeVerb(authorizer, user, info, 'create');
   const call: Call = { context, connector, info, query, ...connection };
   if (info.subresource === 'portforward') return forwardPorts(call);
   if (info.subresource === 'exec' || info.subresource === 'attach') return runProcess(call);

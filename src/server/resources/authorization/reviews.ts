@@ -15,6 +15,7 @@ import type {
   SubjectAccessReviewSpec,
 } from '../../../api/types.gen.ts';
 import type { ResourceDefinition } from '../../registry/definition.ts';
+import { validateSelectors } from './selector-attributes.ts';
 
 type Question = Pick<SubjectAccessReviewSpec, 'resourceAttributes' | 'nonResourceAttributes'>;
 
@@ -30,7 +31,8 @@ function validateQuestion(spec: Question | undefined): FieldError[] {
       ),
     ];
   }
-  return resourceAttributes || nonResourceAttributes
+  if (resourceAttributes) return validateSelectors('spec.resourceAttributes', resourceAttributes);
+  return nonResourceAttributes
     ? []
     : [
         invalidValue(
