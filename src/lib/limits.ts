@@ -31,6 +31,11 @@ export const LIMITS = {
     /** YAML takes a second to parse where JSON takes ten milliseconds; kubectl and helm send JSON. */
     yamlBytes: 256 * 1024,
     yamlAliases: 100,
+    /** Regular expressions of clients: groups in groups (as Go), steps, and what a match remembers of its way. */
+    regexpDepth: 1000,
+    regexpInstructions: 50_000,
+    regexpStates: 200,
+    regexpTransitions: 256,
   },
   object: {
     /** Encoded size of one stored object, as etcd's default request limit. */

@@ -1,0 +1,130 @@
+import { LIMITS } from '../../lib/limits.ts';
+import { isWord } from './character-class.ts';
+import type { Assertion } from './expression.ts';
+import { parseExpression } from './parser.ts';
+import { compileProgram, type Program } from './program.ts';
+
+/**
+ * A regular expression as Go's regexp package reads it. Matching takes time in proportion to the text, whatever the
+ * expression: those of clients cannot stall the server as they could JavaScript's own engine.
+ */
+export interface GoRegexp {
+  /** Whether it matches anywhere in `text`. */
+  test(text: string): boolean;
+}
+
+/** Throws `RegexpSyntaxError` in Go's words. */
+export function compileGoRegexp(pattern: string): GoRegexp {
+  return new Matcher(compileProgram(parseExpression(pattern), pattern));
+}
+
+/** What assertions ask of a neighbouring character. */
+type Kind = 'none' | 'newline' | 'word' | 'other';
+
+function kindOf(codePoint: number): Kind {
+  if (codePoint === 0x0a) return 'newline';
+  return isWord(codePoint) ? 'word' : 'other';
+}
+
+/** Positions in the program before a character, and what stood before it. Where each character leads is remembered. */
+class State {
+  readonly positions: readonly number[];
+  readonly before: Kind;
+  readonly #next = new Map<number, State | 'matched'>();
+
+  constructor(positions: readonly number[], before: Kind) {
+    this.positions = positions;
+    this.before = before;
+  }
+  follow(codePoint: number, find: () => State | 'matched'): State | 'matched' {
+    let next = this.#next.get(codePoint);
+    if (next === undefined) {
+      next = find();
+      if (this.#next.size < LIMITS.api.regexpTransitions) this.#next.set(codePoint, next);
+    }
+    return next;
+  }
+}
+
+class Matcher implements GoRegexp {
+  readonly #program: Program;
+  readonly #states = new Map<string, State>();
+
+  constructor(program: Program) {
+    this.#program = program;
+  }
+
+  test(text: string): boolean {
+    let state = this.#state([], 'none');
+    for (let at = 0; at < text.length; ) {
+      const codePoint = text.codePointAt(at) ?? 0;
+      at += codePoint > 0xffff ? 2 : 1;
+      const here = state;
+      const next = here.follow(codePoint, () => this.#step(here, codePoint));
+      if (next === 'matched') return true;
+      state = next;
+    }
+    return this.#reachable(state, 'none') === 'matched';
+  }
+
+  #step(state: State, codePoint: number): State | 'matched' {
+    const reachable = this.#reachable(state, kindOf(codePoint));
+    if (reachable === 'matched') return 'matched';
+    const { instructions } = this.#program;
+    const next = new Set<number>();
+    for (const position of reachable) {
+      const instruction = instructions[position];
+      if (instruction?.op === 'class' && instruction.members.has(codePoint)) next.add(instruction.next);
+    }
+    return this.#state(
+      [...next].sort((a, b) => a - b),
+      kindOf(codePoint),
+    );
+  }
+
+  #state(positions: readonly number[], before: Kind): State {
+    const key = `${before}:${positions.join(',')}`;
+    let state = this.#states.get(key);
+    if (!state) {
+      // Starting over costs time, not correctness.
+      if (this.#states.size >= LIMITS.api.regexpStates) this.#states.clear();
+      state = new State(positions, before);
+      this.#states.set(key, state);
+    }
+    return state;
+  }
+
+  /** All positions that wait for a character, a new attempt from here included. */
+  #reachable({ positions, before }: State, after: Kind): ReadonlySet<number> | 'matched' {
+    const { instructions, start } = this.#program;
+    const seen = new Set<number>();
+    const pending = [...positions, start];
+    for (let position = pending.pop(); position !== undefined; position = pending.pop()) {
+      if (seen.has(position)) continue;
+      seen.add(position);
+      const instruction = instructions[position];
+      if (instruction?.op === 'match') return 'matched';
+      if (instruction?.op === 'split') pending.push(instruction.next, instruction.other);
+      else if (instruction?.op === 'assert' && holds(instruction.assertion, before, after))
+        pending.push(instruction.next);
+    }
+    return seen;
+  }
+}
+
+function holds(assertion: Assertion, before: Kind, after: Kind): boolean {
+  switch (assertion) {
+    case 'beginText':
+      return before === 'none';
+    case 'endText':
+      return after === 'none';
+    case 'beginLine':
+      return before === 'none' || before === 'newline';
+    case 'endLine':
+      return after === 'none' || after === 'newline';
+    case 'word':
+      return (before === 'word') !== (after === 'word');
+    case 'notWord':
+      return (before === 'word') === (after === 'word');
+  }
+}
