@@ -1,4 +1,5 @@
 import { mkdir, readdir } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -405,6 +406,29 @@ describe('restarts', () => {
 });
 
 describe('node API', () => {
+  it("connects to a port of a pod's own address", async () => {
+    const own = await FakeBoard.create({ addressPrefix: '127.9.9' });
+    const server = createServer((socket) => socket.end('hello'));
+    try {
+      await own.boot();
+      const { uid = '' } = (await own.create('web')).metadata;
+      const pod = { name: 'web', namespace: 'default', uid };
+      await expect(own.agent?.api.connectPod(pod, 80)).rejects.toThrow(/has no address yet|not found/);
+      await own.pass(500);
+      const podIP = (await own.read('web')).status?.podIP ?? '';
+      await new Promise<void>((resolve) => server.listen(0, podIP, resolve));
+      const { port } = server.address() as { port: number };
+      expect(await text((await own.agent?.api.connectPod(pod, port)) ?? Readable.from([]))).toBe('hello');
+      await new Promise((resolve) => server.close(resolve));
+      await expect(own.agent?.api.connectPod(pod, port)).rejects.toThrow(
+        `dial tcp ${podIP}:${port}: connect: connection refused`,
+      );
+    } finally {
+      server.close();
+      await own.close();
+    }
+  });
+
   const ref = async (name: string) => {
     const { uid = '' } = (await board.read(name)).metadata;
     return { name, namespace: 'default', uid };

@@ -4,6 +4,9 @@ import { apiError, badRequest, notFound } from '../api/status.ts';
 import type { Pod } from '../api/types.gen.ts';
 import type { ExecRequest, ExecSession, NodeApi, PodRef } from '../client/node-port.ts';
 import type { Clock } from '../lib/clock.ts';
+import { LIMITS } from '../lib/limits.ts';
+import { errorText } from '../lib/log.ts';
+import { connectTcp } from '../lib/tcp.ts';
 import type { Runtime } from '../runtime/port.ts';
 import type { LogKeeper } from './logs/log-keeper.ts';
 import { openLog } from './logs/open-log.ts';
@@ -73,6 +76,13 @@ export function createNodeApi(options: NodeApiOptions): NodeApi {
       const worker = workerOf(ref);
       if (worker.state.sandbox.is !== 'done') throw apiError('InternalError', 'pod is not running');
       return runtime.portForward(ref.uid === '' ? (worker.pod.metadata.uid ?? '') : ref.uid, port);
+    },
+    async connectPod(ref, port): Promise<Duplex> {
+      const host = workerOf(ref).downward().podIPs[0];
+      if (host === undefined) throw apiError('ServiceUnavailable', `pod ${ref.name} has no address yet`);
+      return connectTcp({ host, port, timeoutMs: LIMITS.agent.connectPodMs }).catch((cause: unknown) => {
+        throw apiError('ServiceUnavailable', errorText(cause), { cause });
+      });
     },
     statsSummary: () => statsSummary(options),
   };

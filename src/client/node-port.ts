@@ -11,6 +11,8 @@ export interface NodeApi {
   attach(request: ExecRequest): Promise<ExecSession>;
   /** A byte stream to a port inside the pod's network namespace. */
   portForward(pod: PodRef, port: number): Promise<Duplex>;
+  /** A connection to a port of the pod's own address, as anybody in the cluster would make it. Starts no process. */
+  connectPod(pod: PodRef, port: number): Promise<Duplex>;
   /** The `stats/summary` document of the kubelet API. */
   statsSummary(): Promise<object>;
 }

@@ -74,6 +74,16 @@ export const LIMITS = {
     openMs: 30_000,
     messageBytes: 1024 * 1024,
   },
+  backend: {
+    /** How long a Service or address may take to accept a connection, and to shake hands, as Go's defaults. */
+    connectMs: 30_000,
+    handshakeMs: 10_000,
+    /** Connections kept to one backend while nothing goes over them, and for how long. */
+    idlePerBackend: 4,
+    idleMs: 30_000,
+    /** The answer of a webhook: the largest object as a patch, or a page of converted ones. */
+    webhookAnswerBytes: 8 * 1024 * 1024,
+  },
   watch: {
     /** Past events kept per resource, so that a watcher can resume. */
     ringBytes: 1024 * 1024,
@@ -272,6 +282,8 @@ export const LIMITS = {
     /** How long the API may take before known pods are started from the disk. */
     offlineAfterMs: 3000,
     tokenRetryMs: 500,
+    /** A pod that does not take a connection by then does not take one. */
+    connectPodMs: 10_000,
     /** A pod that started without a token gets one this soon after the API is back. */
     tokenMissingMs: 15_000,
     /** One log of one container; above, its front is dropped. */

@@ -14,6 +14,9 @@ import type { AdmissionContext, AdmissionPlugin } from './admission/port.ts';
 import type { Authenticator } from './authn/port.ts';
 import type { NodeGraph } from './authz/node-graph.ts';
 import type { Authorizer } from './authz/port.ts';
+import { Dialer } from './backend/dialer.ts';
+import { BackendTransport } from './backend/transport.ts';
+import { createWebhookClient, type WebhookClient } from './backend/webhook-client.ts';
 import { bootstrap } from './bootstrap.ts';
 import { authorizeVerb } from './http/authorize.ts';
 import { DiscoveryPages } from './http/discovery-pages.ts';
@@ -120,6 +123,8 @@ class KedgeApiServer implements ApiServer {
   readonly #listeners: Listener[] = [];
   readonly #schemas = new Map<string, ObjectSchema | undefined>();
   readonly #streams: Streams;
+  readonly #transport = new BackendTransport();
+  readonly #webhooks: WebhookClient;
   readonly #serverClient: Client;
   #security: Security | undefined;
 
@@ -128,7 +133,10 @@ class KedgeApiServer implements ApiServer {
     const { datastore, clock } = options;
     this.#caches = createWatchCaches({ datastore, clock });
     this.#watches = new Watches(clock);
-    this.#streams = createStreams({ connector: options.nodeConnector, registry: this.registry });
+    const connector = options.nodeConnector;
+    this.#streams = createStreams({ connector, registry: this.registry });
+    const dialer = new Dialer({ cacheOf: this.#cacheOf, connector });
+    this.#webhooks = createWebhookClient({ dialer, transport: this.#transport, clock });
     this.#serverClient = this.#clientOf(SERVER_USER, 'kedge', () => {});
   }
 
@@ -155,7 +163,7 @@ class KedgeApiServer implements ApiServer {
     const context = { client: this.#serverClient, cacheOf: this.#cacheOf, clock, log };
     this.#security = await this.#options.security(context);
     const { nodeGraph, admission: own = [] } = this.#security;
-    admission.push(...this.#options.admission({ ...context, nodeGraph }), ...own);
+    admission.push(...this.#options.admission({ ...context, nodeGraph, webhooks: this.#webhooks }), ...own);
     await bootstrap({
       client: this.#serverClient,
       serves: (resource) => this.registry.find(resource) !== undefined,
@@ -190,6 +198,7 @@ class KedgeApiServer implements ApiServer {
     this.#watches.close();
     await Promise.all(this.#listeners.map((listener) => listener.close(LIMITS.http.drainMs)));
     await this.#security?.close?.();
+    this.#transport.close();
     this.#caches.close();
   }
 

@@ -12,7 +12,13 @@ import type { AdmissionAttributes } from './port.ts';
 const graph = new PodGraph();
 graph.put({ metadata: { name: 'mine', namespace: 'ns' }, spec: { nodeName: 'pi', containers: [] } });
 graph.put({ metadata: { name: 'foreign', namespace: 'ns' }, spec: { nodeName: 'far', containers: [] } });
-const plugin = nodeRestriction({ client: new FakeClient(systemClock), clock: systemClock, nodeGraph: graph });
+const plugin = nodeRestriction({
+  client: new FakeClient(systemClock),
+  clock: systemClock,
+  nodeGraph: graph,
+  webhooks: { call: () => Promise.reject(new Error('no webhooks here')) },
+  cacheOf: () => undefined,
+});
 
 interface Case {
   resource: Resource;

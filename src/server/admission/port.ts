@@ -2,7 +2,9 @@ import type { KubeObject, Resource } from '../../api/resource.ts';
 import type { Client } from '../../client/port.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { NodeGraph } from '../authz/node-graph.ts';
+import type { WebhookClient } from '../backend/webhook-client.ts';
 import type { UserInfo } from '../registry/definition.ts';
+import type { WatchCache } from '../watchcache/port.ts';
 
 export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
 
@@ -48,6 +50,10 @@ export interface AdmissionAttributes {
 /** What plugins are made of. */
 export interface AdmissionContext {
   readonly client: Client;
+  /** Calls out to webhooks, in the cluster or elsewhere. */
+  readonly webhooks: WebhookClient;
+  /** The newest state of a resource; `undefined` where it is not served. */
+  readonly cacheOf: (resource: Pick<Resource, 'group' | 'resource'>) => WatchCache | undefined;
   readonly clock: Clock;
   /** Which node runs which pod, and what that pod uses. */
   readonly nodeGraph: NodeGraph;

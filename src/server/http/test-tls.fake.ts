@@ -4,8 +4,15 @@ import type { TlsFiles } from './listener.ts';
 
 const HOUR_MS = 3_600_000;
 
+export interface TestTls extends TlsFiles {
+  readonly ca: string;
+  clientCertificate(name: string): TlsFiles;
+  /** A serving certificate for these names besides localhost. */
+  servingCertificate(...dnsNames: string[]): TlsFiles;
+}
+
 /** A throw-away authority, a serving certificate for 127.0.0.1, and a client certificate. */
-export function testTls(): TlsFiles & { readonly ca: string; clientCertificate(name: string): TlsFiles } {
+export function testTls(): TestTls {
   const times = { notBeforeMs: Date.now() - HOUR_MS, notAfterMs: Date.now() + HOUR_MS };
   const caKey = generateKeyPem();
   const ca = issueCertificate({
@@ -16,14 +23,14 @@ export function testTls(): TlsFiles & { readonly ca: string; clientCertificate(n
     ...times,
   });
   const issuer = { certificatePem: ca, keyPem: caKey };
-  const leaf = (commonName: string, use: 'server' | 'client'): TlsFiles => {
+  const leaf = (commonName: string, use: 'server' | 'client', dnsNames: string[] = []): TlsFiles => {
     const key = generateKeyPem();
     const cert = issueCertificate({
       subject: { commonName, organizations: ['system:masters'] },
       publicKey: publicKeyOf(key),
       issuer,
       use,
-      names: { dnsNames: ['localhost'], ips: ['127.0.0.1'] },
+      names: { dnsNames: ['localhost', ...dnsNames], ips: ['127.0.0.1'] },
       ...times,
     });
     return { cert, key };
@@ -33,5 +40,6 @@ export function testTls(): TlsFiles & { readonly ca: string; clientCertificate(n
     clientCa: ca,
     ca,
     clientCertificate: (name) => leaf(name, 'client'),
+    servingCertificate: (...dnsNames) => leaf('server', 'server', dnsNames),
   };
 }

@@ -10,24 +10,25 @@ export function echoNode(seen: { sizes: string[]; requests: ExecRequest[] }): No
     seen.requests.push(request);
     return process(request, seen.sizes);
   };
+  const shout = async (): Promise<Duplex> =>
+    new Duplex({
+      read: () => {},
+      write(chunk: Buffer, _encoding, callback) {
+        this.push(chunk.toString('utf8').toUpperCase());
+        callback();
+      },
+      final(callback) {
+        this.push(null);
+        callback();
+      },
+    });
   return {
     logs: async ({ container, tailLines }) =>
       Readable.from([Buffer.from(`log of ${container} ${tailLines ?? ''}\n`)]),
     exec: run,
     attach: run,
-    async portForward() {
-      return new Duplex({
-        read: () => {},
-        write(chunk: Buffer, _encoding, callback) {
-          this.push(chunk.toString('utf8').toUpperCase());
-          callback();
-        },
-        final(callback) {
-          this.push(null);
-          callback();
-        },
-      });
-    },
+    portForward: shout,
+    connectPod: shout,
     statsSummary: async () => ({}),
   };
 }
