@@ -184,7 +184,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   node.start();
   monitor.start();
   return {
-    api: createNodeApi({ runtime, clock, pods: podManager, nodeName, logs }),
+    api: createNodeApi({ runtime, clock, pods: podManager, nodeName, logs, settings }),
     registered: node.registered,
     async stop() {
       await Promise.all([podManager.stop(), node.stop(), monitor.stop()]);

@@ -10,10 +10,12 @@ import { connectTcp } from '../lib/tcp.ts';
 import type { Runtime } from '../runtime/port.ts';
 import type { LogKeeper } from './logs/log-keeper.ts';
 import { openLog } from './logs/open-log.ts';
+import { nodeDocument } from './node/documents.ts';
 import { statsSummary } from './node/stats-summary.ts';
 import type { PodManager } from './pod/pod-manager.ts';
 import type { ContainerRecord } from './pod/state.ts';
 import type { PodWorker } from './pod/worker.ts';
+import type { AgentSettings } from './settings.ts';
 
 export interface NodeApiOptions {
   readonly runtime: Runtime;
@@ -21,6 +23,7 @@ export interface NodeApiOptions {
   readonly pods: PodManager;
   readonly nodeName: string;
   readonly logs: LogKeeper;
+  readonly settings: AgentSettings;
 }
 
 /** The streaming half of a kubelet's API. Rejects with the words a kubelet uses. */
@@ -85,6 +88,12 @@ export function createNodeApi(options: NodeApiOptions): NodeApi {
       });
     },
     statsSummary: () => statsSummary(options),
+    async document(path) {
+      const found = nodeDocument(path, options);
+      if (found === undefined)
+        throw apiError('NotFound', 'the server could not find the requested resource', { details: {} });
+      return found;
+    },
   };
 }
 

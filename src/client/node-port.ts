@@ -15,6 +15,13 @@ export interface NodeApi {
   connectPod(pod: PodRef, port: number): Promise<Duplex>;
   /** The `stats/summary` document of the kubelet API. */
   statsSummary(): Promise<object>;
+  /** One of the documents that a kubelet serves, by its path, such as `/pods`. 404 for any other. */
+  document(path: string): Promise<NodeDocument>;
+}
+
+export interface NodeDocument {
+  readonly contentType: string;
+  readonly text: string;
 }
 
 export interface PodRef {

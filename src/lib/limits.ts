@@ -193,6 +193,24 @@ export const LIMITS = {
     /** One watch event; more than the largest object, since JSON of other servers may be wider. */
     watchLineBytes: 16 * 1024 * 1024,
   },
+  tunnel: {
+    /** Streams at once to one node. */
+    calls: 256,
+    /** Unread bytes of one direction of one stream; with a round trip of 50 ms, 2.6 MB/s. */
+    windowBytes: 128 * 1024,
+    /** Of one stream at a time, so that others come in between. */
+    sliceBytes: 32 * 1024,
+    /** One message; requests and errors are the largest. */
+    messageBytes: 256 * 1024,
+    /** While something streams: silence for twice this ends the link. */
+    pingMs: 10_000,
+    /** While nothing does, the kernel asks after this, and gives up ten seconds later. */
+    keepAliveMs: 30_000,
+    connectTimeoutMs: 10_000,
+    retry: { baseMs: 500, maxMs: 30_000 },
+    /** A connection that held for so long was good: the next one is tried soon. */
+    steadyMs: 60_000,
+  },
   network: {
     /** Changes of Services within this are applied as one. */
     coalesceMs: 50,

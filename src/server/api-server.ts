@@ -38,6 +38,7 @@ import type { Engine, ObjectSchema, ServedResource } from './registry/served-res
 import { keyPrefix } from './registry/storage-key.ts';
 import { createAllocators, rebuildAllocators } from './resources/core/service-allocators.ts';
 import { createStreams, type Streams } from './stream/streams.ts';
+import { Tunnels } from './tunnel/tunnels.ts';
 import type { WatchCache } from './watchcache/port.ts';
 import { createWatchCaches, type WatchCaches } from './watchcache/watch-caches.ts';
 
@@ -71,6 +72,7 @@ export interface ApiServerOptions {
   readonly admission: (context: AdmissionContext) => readonly AdmissionPlugin[];
   /** Called once every resource can be read and written, before the first request. */
   readonly security: (context: SecurityContext) => Security | Promise<Security>;
+  /** Nodes that run in this process; others are reached through the tunnels that their agents open. */
   readonly nodeConnector: NodeConnector;
   /** IPv4, such as `10.43.0.0/16`. */
   readonly serviceCidr: string;
@@ -88,6 +90,8 @@ export interface ApiServerOptions {
 
 export interface ApiServer {
   readonly registry: Registry;
+  /** Every node that can be reached: in this process or by a tunnel. */
+  readonly nodes: NodeConnector;
   /** A client in this process, with the rights of `user`. Writes carry `fieldManager` unless they name one. */
   client(user: UserInfo, fieldManager?: string): Client;
   listen(options: ListenOptions): Promise<Listener>;
@@ -122,6 +126,7 @@ class KedgeApiServer implements ApiServer {
   readonly #stop = new AbortController();
   readonly #listeners: Listener[] = [];
   readonly #schemas = new Map<string, ObjectSchema | undefined>();
+  readonly nodes: Tunnels;
   readonly #streams: Streams;
   readonly #transport = new BackendTransport();
   readonly #webhooks: WebhookClient;
@@ -133,9 +138,10 @@ class KedgeApiServer implements ApiServer {
     const { datastore, clock } = options;
     this.#caches = createWatchCaches({ datastore, clock });
     this.#watches = new Watches(clock);
-    const connector = options.nodeConnector;
-    this.#streams = createStreams({ connector, registry: this.registry });
-    const dialer = new Dialer({ cacheOf: this.#cacheOf, connector });
+    const { nodeConnector: local, log } = options;
+    this.nodes = new Tunnels({ clock, log: log.child('tunnel'), local });
+    this.#streams = createStreams({ tunnels: this.nodes, registry: this.registry });
+    const dialer = new Dialer({ cacheOf: this.#cacheOf, connector: this.nodes });
     this.#webhooks = createWebhookClient({ dialer, transport: this.#transport, clock });
     this.#serverClient = this.#clientOf(SERVER_USER, 'kedge', () => {});
   }
@@ -196,6 +202,7 @@ class KedgeApiServer implements ApiServer {
   async close(): Promise<void> {
     this.#stop.abort();
     this.#watches.close();
+    this.nodes.close();
     await Promise.all(this.#listeners.map((listener) => listener.close(LIMITS.http.drainMs)));
     await this.#security?.close?.();
     this.#transport.close();

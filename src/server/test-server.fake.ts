@@ -57,7 +57,8 @@ function openSecurity(
     authenticator: {
       authenticate: async ({ token, certificate }) => {
         const name = token ?? certificate?.commonName;
-        return name === undefined || name === 'bad' ? undefined : { name, groups: ['system:authenticated'] };
+        const groups = [...(certificate?.organizations ?? []), 'system:authenticated'];
+        return name === undefined || name === 'bad' ? undefined : { name, groups };
       },
     },
     authorizer: {

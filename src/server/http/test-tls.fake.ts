@@ -6,7 +6,7 @@ const HOUR_MS = 3_600_000;
 
 export interface TestTls extends TlsFiles {
   readonly ca: string;
-  clientCertificate(name: string): TlsFiles;
+  clientCertificate(name: string, organization?: string): TlsFiles;
   /** A serving certificate for these names besides localhost. */
   servingCertificate(...dnsNames: string[]): TlsFiles;
 }
@@ -23,10 +23,14 @@ export function testTls(): TestTls {
     ...times,
   });
   const issuer = { certificatePem: ca, keyPem: caKey };
-  const leaf = (commonName: string, use: 'server' | 'client', dnsNames: string[] = []): TlsFiles => {
+  const leaf = (
+    commonName: string,
+    use: 'server' | 'client',
+    { organization = 'system:masters', dnsNames = [] }: { organization?: string; dnsNames?: string[] } = {},
+  ): TlsFiles => {
     const key = generateKeyPem();
     const cert = issueCertificate({
-      subject: { commonName, organizations: ['system:masters'] },
+      subject: { commonName, organizations: [organization] },
       publicKey: publicKeyOf(key),
       issuer,
       use,
@@ -39,7 +43,8 @@ export function testTls(): TestTls {
     ...leaf('kube-apiserver', 'server'),
     clientCa: ca,
     ca,
-    clientCertificate: (name) => leaf(name, 'client'),
-    servingCertificate: (...dnsNames) => leaf('server', 'server', dnsNames),
+    clientCertificate: (name, organization) =>
+      leaf(name, 'client', organization === undefined ? {} : { organization }),
+    servingCertificate: (...dnsNames) => leaf('server', 'server', { dnsNames }),
   };
 }

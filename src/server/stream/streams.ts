@@ -5,6 +5,7 @@ import type { HandlerContext } from '../http/handler.ts';
 import type { UpgradeHandler } from '../http/listener.ts';
 import type { ResourceCall, StreamHandlers } from '../http/resource-handler.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { Tunnels } from '../tunnel/tunnels.ts';
 import { logRequest, podTarget } from './pod-target.ts';
 import { createUpgradeHandler } from './upgrade.ts';
 
@@ -15,8 +16,9 @@ export interface Streams extends StreamHandlers {
 
 const UPGRADED = new Set(['exec', 'attach', 'portforward']);
 
-export function createStreams(options: { connector: NodeConnector; registry: Registry }): Streams {
-  const { connector, registry } = options;
+export function createStreams(options: { readonly tunnels: Tunnels; readonly registry: Registry }): Streams {
+  const { tunnels, registry } = options;
+  const connector: NodeConnector = tunnels;
   return {
     find(resource, group, subresource) {
       if (group !== '' || resource !== 'pods') return undefined;
@@ -27,7 +29,7 @@ export function createStreams(options: { connector: NodeConnector; registry: Reg
         };
       return undefined;
     },
-    upgrade: (context) => createUpgradeHandler(context, connector),
+    upgrade: (context) => createUpgradeHandler(context, tunnels),
   };
 }
 

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
 import { ApiError, apiError, badRequest } from '../../api/status.ts';
 import type { NodeConnector } from '../../client/node-port.ts';
+import { TUNNEL_PATH } from '../../client/tunnel/node-call.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import { errorText } from '../../lib/log.ts';
 import { authenticate } from '../http/authenticate.ts';
@@ -13,6 +14,7 @@ import type { HandlerContext } from '../http/handler.ts';
 import { impersonate } from '../http/impersonate.ts';
 import type { UpgradeHandler } from '../http/listener.ts';
 import { parseRequest, type ResourceRequest } from '../http/request-info.ts';
+import type { Tunnels } from '../tunnel/tunnels.ts';
 import { execRequest, podTarget } from './pod-target.ts';
 import { PORT_FORWARD_PROTOCOL, PortForwarder } from './port-forward.ts';
 import { SpdySession, type SpdyStream } from './spdy.ts';
@@ -32,11 +34,11 @@ interface Call {
   readonly head: Buffer;
 }
 
-/** Answers requests that turn the connection into a stream: exec, attach, port-forward. */
-export function createUpgradeHandler(context: HandlerContext, connector: NodeConnector): UpgradeHandler {
+/** Answers requests that turn the connection into a stream: exec, attach, port-forward, and the agents' tunnels. */
+export function createUpgradeHandler(context: HandlerContext, tunnels: Tunnels): UpgradeHandler {
   return (request, socket, head) => {
     socket.on('error', () => {});
-    answer(context, connector, { request, socket, head }).catch((error: unknown) => {
+    answer(context, tunnels, { request, socket, head }).catch((error: unknown) => {
       if (!(error instanceof ApiError))
         context.log.error('upgrade failed', { path: request.url?.split('?')[0], error: errorText(error) });
       refuse(socket, error);
@@ -46,13 +48,20 @@ export function createUpgradeHandler(context: HandlerContext, connector: NodeCon
 
 async function answer(
   context: HandlerContext,
-  connector: NodeConnector,
+  tunnels: Tunnels,
   connection: Pick<Call, 'request' | 'socket' | 'head'>,
 ): Promise<void> {
   const { request } = connection;
   const [path = '/', search = ''] = (request.url ?? '').split('?', 2);
   const query = new URLSearchParams(search);
   const info = parseRequest(request.method ?? 'GET', path, query);
+<<<<<<< HEAD
+=======
+  const sender = await authenticate(context.authenticator, request as unknown as Http2ServerRequest);
+  if (path === TUNNEL_PATH)
+    return tunnels.upgrade(sender, connection.request, connection.socket, connection.head);
+  const user = impersonate(context.authorizer, sender, request.headers);
+>>>>>>> 4e94acb (Agents keep a connection to the server open, over which it reaches them behind any NAT)
   if (!info) throw badRequest(`cannot decode path ${JSON.stringify(path)}`);
   const { authorizer } = context;
   const sender = await authenticate(context.authenticator, request as unknown as Http2ServerRequest, path);
@@ -61,8 +70,13 @@ async function answer(
   if (!info.isResource || info.group !== '' || info.resource !== 'pods')
     throw apiError('NotFound', 'the server could not find the requested resource', { details: {} });
   // A WebSocket can only be asked for with GET; what it does is what POST does.
+<<<<<<< HEAD
   if (info.verb === 'get') authorizeVerb(authorizer, user, info, 'create');
   const call: Call = { context, connector, info, query, ...connection };
+=======
+  if (info.verb === 'get') authorizeVerb(context.authorizer, user, info, 'create');
+  const call: Call = { context, connector: tunnels, info, query, ...connection };
+>>>>>>> 4e94acb (Agents keep a connection to the server open, over which it reaches them behind any NAT)
   if (info.subresource === 'portforward') return forwardPorts(call);
   if (info.subresource === 'exec' || info.subresource === 'attach') return runProcess(call);
   throw badRequest(`${info.subresource || info.resource} cannot be upgraded`);
