@@ -508,4 +508,21 @@ describe('node API', () => {
       ]),
     });
   });
+
+  it('serves what a kubelet serves to read', async () => {
+    await board.boot();
+    await board.create('run');
+    await board.pass(2000);
+    const read = async (path: string): Promise<unknown> => {
+      const { contentType, text: body } = (await board.agent?.api.document(path)) ?? { text: '' };
+      expect(contentType).toBe('application/json');
+      return JSON.parse(body);
+    };
+    expect(await board.agent?.api.document('/healthz')).toMatchObject({ text: 'ok' });
+    expect(await read('/pods/')).toMatchObject({ kind: 'PodList', items: [{ metadata: { name: 'run' } }] });
+    expect(await read('/configz')).toMatchObject({ kubeletconfig: { clusterDNS: ['10.43.0.10'] } });
+    expect(await read('/stats/summary')).toMatchObject({ node: { nodeName: 'board' } });
+    for (const path of ['/', '/logs/', '/run/default/run/main', '/toString'])
+      await expect(board.agent?.api.document(path)).rejects.toMatchObject({ code: 404 });
+  });
 });

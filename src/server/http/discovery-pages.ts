@@ -44,11 +44,14 @@ const STREAM_VERBS: Readonly<Record<string, readonly string[]>> = {
   exec: ['create', 'get'],
   attach: ['create', 'get'],
   portforward: ['create', 'get'],
+  // Of a kubelet's API only what is read.
+  proxy: ['get'],
 };
 const STREAM_KINDS: Readonly<Record<string, string>> = {
-  exec: 'PodExecOptions',
-  attach: 'PodAttachOptions',
-  portforward: 'PodPortForwardOptions',
+  'pods/exec': 'PodExecOptions',
+  'pods/attach': 'PodAttachOptions',
+  'pods/portforward': 'PodPortForwardOptions',
+  'nodes/proxy': 'NodeProxyOptions',
 };
 
 function discoveredSubresource(
@@ -57,7 +60,7 @@ function discoveredSubresource(
 ): DiscoveredSubresource {
   if ('kind' in one) return { name: one.name, kind: one.kind, verbs: ['create'] };
   if ('connect' in one) {
-    const kind = STREAM_KINDS[one.name];
+    const kind = STREAM_KINDS[`${resource.resource}/${one.name}`];
     return {
       name: one.name,
       verbs: STREAM_VERBS[one.name] ?? ['get'],

@@ -193,5 +193,5 @@ export type Subresource<T extends KubeObject> =
         readonly parent: () => Promise<T>;
       }) => Promise<KubeObject>;
     }
-  /** Streams through the node's agent; the engine knows how (`pods/log`, `exec`, `attach`, `portforward`). */
-  | { readonly name: 'log' | 'exec' | 'attach' | 'portforward'; readonly connect: true };
+  /** Leads to the node's agent; the engine knows how (`pods/log`, `exec`, `attach`, `portforward`, `nodes/proxy`). */
+  | { readonly name: 'log' | 'exec' | 'attach' | 'portforward' | 'proxy'; readonly connect: true };

@@ -6,10 +6,11 @@ import type { UpgradeHandler } from '../http/listener.ts';
 import type { ResourceCall, StreamHandlers } from '../http/resource-handler.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Tunnels } from '../tunnel/tunnels.ts';
+import { sendNodeDocument } from './node-proxy.ts';
 import { logRequest, podTarget } from './pod-target.ts';
 import { createUpgradeHandler } from './upgrade.ts';
 
-/** Everything of a pod that streams, by way of its node. */
+/** Everything that a node's agent answers. */
 export interface Streams extends StreamHandlers {
   upgrade(context: HandlerContext): UpgradeHandler;
 }
@@ -21,6 +22,8 @@ export function createStreams(options: { readonly tunnels: Tunnels; readonly reg
   const connector: NodeConnector = tunnels;
   return {
     find(resource, group, subresource) {
+      if (group === '' && resource === 'nodes' && subresource === 'proxy')
+        return (call) => sendNodeDocument(call, connector);
       if (group !== '' || resource !== 'pods') return undefined;
       if (subresource === 'log') return (call) => sendLog(call, connector, registry);
       if (UPGRADED.has(subresource))

@@ -55,28 +55,18 @@ async function answer(
   const [path = '/', search = ''] = (request.url ?? '').split('?', 2);
   const query = new URLSearchParams(search);
   const info = parseRequest(request.method ?? 'GET', path, query);
-<<<<<<< HEAD
-=======
-  const sender = await authenticate(context.authenticator, request as unknown as Http2ServerRequest);
-  if (path === TUNNEL_PATH)
-    return tunnels.upgrade(sender, connection.request, connection.socket, connection.head);
-  const user = impersonate(context.authorizer, sender, request.headers);
->>>>>>> 4e94acb (Agents keep a connection to the server open, over which it reaches them behind any NAT)
   if (!info) throw badRequest(`cannot decode path ${JSON.stringify(path)}`);
   const { authorizer } = context;
   const sender = await authenticate(context.authenticator, request as unknown as Http2ServerRequest, path);
+  if (path === TUNNEL_PATH)
+    return tunnels.upgrade(sender, connection.request, connection.socket, connection.head);
   const user = impersonate({ authorizer, sender, rawHeaders: request.rawHeaders, info })?.user ?? sender;
   authorizeRequest(authorizer, user, info);
   if (!info.isResource || info.group !== '' || info.resource !== 'pods')
     throw apiError('NotFound', 'the server could not find the requested resource', { details: {} });
   // A WebSocket can only be asked for with GET; what it does is what POST does.
-<<<<<<< HEAD
   if (info.verb === 'get') authorizeVerb(authorizer, user, info, 'create');
-  const call: Call = { context, connector, info, query, ...connection };
-=======
-  if (info.verb === 'get') authorizeVerb(context.authorizer, user, info, 'create');
   const call: Call = { context, connector: tunnels, info, query, ...connection };
->>>>>>> 4e94acb (Agents keep a connection to the server open, over which it reaches them behind any NAT)
   if (info.subresource === 'portforward') return forwardPorts(call);
   if (info.subresource === 'exec' || info.subresource === 'attach') return runProcess(call);
   throw badRequest(`${info.subresource || info.resource} cannot be upgraded`);

@@ -145,5 +145,5 @@ export const node: ResourceDefinition<Node> = {
     validate: validateNode,
     validateUpdate: validateNodeUpdate,
   },
-  subresources: [{ name: 'status' }],
+  subresources: [{ name: 'status' }, { name: 'proxy', connect: true }],
 };
