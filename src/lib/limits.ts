@@ -44,6 +44,21 @@ export const LIMITS = {
     /** Values of one ConfigMap or Secret, as upstream's MaxSecretSize. */
     payloadBytes: 1024 * 1024,
   },
+  cel: {
+    /** As upstream's parser: longer expressions are refused. */
+    expressionChars: 100_000,
+    /** Nesting of an expression; nodes after macros are expanded. */
+    depth: 250,
+    nodes: 200_000,
+    /** Cost of one run of one expression, in upstream's units (PerCallLimit). */
+    callCost: 1_000_000,
+    /** Cost of all expressions of one policy for one request, as upstream's RuntimeCELCostBudget. */
+    policyCost: 10_000_000,
+    /** Regular expressions kept compiled. */
+    patterns: 32,
+    /** Characters, items and comparisons one run may handle that upstream's cost leaves out. */
+    steps: 10_000_000,
+  },
   admission: {
     /** How long a pod waits for the account that its new namespace is about to get. */
     accountAttempts: 10,

@@ -3,7 +3,7 @@ import type { CharacterClass } from './character-class.ts';
 /** Where an assertion holds. */
 export type Assertion = 'beginText' | 'endText' | 'beginLine' | 'endLine' | 'word' | 'notWord';
 
-/** A parsed expression. Groups and greediness leave no trace: only whether something matches counts. */
+/** A parsed expression. Groups leave no trace: what they capture is not told. */
 export type Expression =
   | { readonly type: 'empty' }
   | { readonly type: 'class'; readonly members: CharacterClass }
@@ -15,6 +15,8 @@ export type Expression =
       readonly min: number;
       /** Undefined: no end. */
       readonly max: number | undefined;
+      /** As few as it takes (`*?`). */
+      readonly isLazy: boolean;
     };
 
 export const EMPTY: Expression = { type: 'empty' };

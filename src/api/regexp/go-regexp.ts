@@ -1,6 +1,6 @@
 import { LIMITS } from '../../lib/limits.ts';
-import { isWord } from './character-class.ts';
-import type { Assertion } from './expression.ts';
+import { holds, type Kind, kindOf } from './assertion.ts';
+import { findMatch, type Match } from './find-match.ts';
 import { parseExpression } from './parser.ts';
 import { compileProgram, type Program } from './program.ts';
 
@@ -9,21 +9,17 @@ import { compileProgram, type Program } from './program.ts';
  * expression: those of clients cannot stall the server as they could JavaScript's own engine.
  */
 export interface GoRegexp {
-  /** Whether it matches anywhere in `text`. */
-  test(text: string): boolean;
+  /** Whether it matches anywhere in `text`. `work` is told about steps before they are made; it may throw. */
+  test(text: string, work?: Work): boolean;
+  /** The leftmost match that begins at `from` or later, the one Go prefers. */
+  find(text: string, from: number, work: Work): Match | undefined;
 }
+
+export type Work = (steps: number) => void;
 
 /** Throws `RegexpSyntaxError` in Go's words. */
 export function compileGoRegexp(pattern: string): GoRegexp {
   return new Matcher(compileProgram(parseExpression(pattern), pattern));
-}
-
-/** What assertions ask of a neighbouring character. */
-type Kind = 'none' | 'newline' | 'word' | 'other';
-
-function kindOf(codePoint: number): Kind {
-  if (codePoint === 0x0a) return 'newline';
-  return isWord(codePoint) ? 'word' : 'other';
 }
 
 /** Positions in the program before a character, and what stood before it. Where each character leads is remembered. */
@@ -54,22 +50,28 @@ class Matcher implements GoRegexp {
     this.#program = program;
   }
 
-  test(text: string): boolean {
+  find(text: string, from: number, work: Work): Match | undefined {
+    return findMatch(this.#program, text, { from, work });
+  }
+
+  test(text: string, work: Work = () => {}): boolean {
+    work(text.length);
     let state = this.#state([], 'none');
     for (let at = 0; at < text.length; ) {
       const codePoint = text.codePointAt(at) ?? 0;
       at += codePoint > 0xffff ? 2 : 1;
       const here = state;
-      const next = here.follow(codePoint, () => this.#step(here, codePoint));
+      const next = here.follow(codePoint, () => this.#step(here, codePoint, work));
       if (next === 'matched') return true;
       state = next;
     }
     return this.#reachable(state, 'none') === 'matched';
   }
 
-  #step(state: State, codePoint: number): State | 'matched' {
+  #step(state: State, codePoint: number, work: Work): State | 'matched' {
     const reachable = this.#reachable(state, kindOf(codePoint));
     if (reachable === 'matched') return 'matched';
+    work(reachable.size);
     const { instructions } = this.#program;
     const next = new Set<number>();
     for (const position of reachable) {
@@ -109,22 +111,5 @@ class Matcher implements GoRegexp {
         pending.push(instruction.next);
     }
     return seen;
-  }
-}
-
-function holds(assertion: Assertion, before: Kind, after: Kind): boolean {
-  switch (assertion) {
-    case 'beginText':
-      return before === 'none';
-    case 'endText':
-      return after === 'none';
-    case 'beginLine':
-      return before === 'none' || before === 'newline';
-    case 'endLine':
-      return after === 'none' || after === 'newline';
-    case 'word':
-      return (before === 'word') !== (after === 'word');
-    case 'notWord':
-      return (before === 'word') === (after === 'word');
   }
 }

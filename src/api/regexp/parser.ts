@@ -17,6 +17,7 @@ interface Flags {
   readonly foldCase: boolean;
   readonly multiLine: boolean;
   readonly dotNewline: boolean;
+  readonly ungreedy: boolean;
 }
 
 /** Throws {@link RegexpSyntaxError}. */
@@ -30,7 +31,7 @@ class Parser {
   readonly #text: string;
   #at = 0;
   #depth = 0;
-  #flags: Flags = { foldCase: false, multiLine: false, dotNewline: false };
+  #flags: Flags = { foldCase: false, multiLine: false, dotNewline: false, ungreedy: false };
   readonly #names = new Set<string>();
 
   constructor(text: string) {
@@ -176,8 +177,8 @@ class Parser {
         continue;
       } else if (letter === ':' || letter === ')') break;
       else if (letter === undefined) throw this.#error('missing closing )', this.#text);
-      else if (letter !== 'U')
-        throw this.#error('invalid or unsupported Perl syntax', this.#text.slice(start, at + 1));
+      else if (letter === 'U') flags.ungreedy = isOn;
+      else throw this.#error('invalid or unsupported Perl syntax', this.#text.slice(start, at + 1));
       isSet = true;
     }
     // `(?-)` turns nothing off.
@@ -198,14 +199,17 @@ class Parser {
     if (this.#operator())
       throw this.#error('invalid nested repetition operator', this.#text.slice(start, this.#at));
     this.#at = behind;
-    const repeat = { type: 'repeat', part: atom, min: first.min, max: first.max } as const;
+    const isLazy = first.isMarked !== this.#flags.ungreedy;
+    const repeat = { type: 'repeat', part: atom, min: first.min, max: first.max, isLazy } as const;
     const whole = this.#text.slice(start, behind);
     if (whole.startsWith('{') && largestCount(repeat) > MAX_COUNT)
       throw this.#error('invalid repeat count', whole.replace(/\?$/, ''));
     return repeat;
   }
 
-  #operator(): { readonly min: number; readonly max: number | undefined } | undefined {
+  #operator():
+    | { readonly min: number; readonly max: number | undefined; readonly isMarked: boolean }
+    | undefined {
     const operators: Readonly<Record<string, { min: number; max: number | undefined }>> = {
       '*': { min: 0, max: undefined },
       '+': { min: 1, max: undefined },
@@ -215,8 +219,10 @@ class Parser {
     const simple = operators[letter];
     if (simple) this.#at++;
     const found = simple ?? (letter === '{' ? this.#count() : undefined);
-    if (found && this.#startsWith('?')) this.#at++;
-    return found;
+    if (!found) return undefined;
+    const isMarked = this.#startsWith('?');
+    if (isMarked) this.#at++;
+    return { min: found.min, max: found.max, isMarked };
   }
 
   /** `{3}`, `{3,}`, `{3,5}`; anything else is a literal brace. */

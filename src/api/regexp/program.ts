@@ -8,6 +8,7 @@ export type Instruction =
   | { readonly op: 'match' }
   | { readonly op: 'class'; readonly members: CharacterClass; readonly next: number }
   | { readonly op: 'assert'; readonly assertion: Assertion; readonly next: number }
+  /** `next` is what a match prefers. */
   | { readonly op: 'split'; readonly next: number; readonly other: number };
 
 export interface Program {
@@ -41,16 +42,20 @@ export function compileProgram(expression: Expression, pattern: string): Program
         return repeat(part, next);
     }
   };
-  const repeat = ({ part, min, max }: Extract<Expression, { type: 'repeat' }>, next: number): number => {
+  const split = (into: number, past: number, isLazy: boolean): Instruction =>
+    isLazy ? { op: 'split', next: past, other: into } : { op: 'split', next: into, other: past };
+  const repeat = (
+    { part, min, max, isLazy }: Extract<Expression, { type: 'repeat' }>,
+    next: number,
+  ): number => {
     let after = next;
     if (max === undefined) {
       // The loop is known only once its body is, which leads back to it.
       const loop = emit({ op: 'split', next, other: next });
-      instructions[loop] = { op: 'split', next: compile(part, loop), other: next };
+      instructions[loop] = split(compile(part, loop), next, isLazy);
       after = loop;
     } else {
-      for (let time = min; time < max; time++)
-        after = emit({ op: 'split', next: compile(part, after), other: next });
+      for (let time = min; time < max; time++) after = emit(split(compile(part, after), next, isLazy));
     }
     for (let time = 0; time < min; time++) after = compile(part, after);
     return after;

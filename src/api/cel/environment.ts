@@ -1,0 +1,172 @@
+import { LIMITS } from '../../lib/limits.ts';
+import { type Checked, check } from './checker.ts';
+import { type Declaration, declareFunctions, type Functions } from './declaration.ts';
+import { formatIssues, type Issue } from './issue.ts';
+import { conversionDeclarations } from './library/conversions.ts';
+import { operatorDeclarations } from './library/operators.ts';
+import { standardDeclarations } from './library/standard.ts';
+import { BudgetError, Meter } from './meter.ts';
+import { parse } from './parser.ts';
+import { type Construct, type Frame, Planner, type Step } from './plan.ts';
+import {
+  BOOL,
+  BYTES,
+  type CelType,
+  DOUBLE,
+  DURATION,
+  DYN,
+  formatType,
+  INT,
+  listOf,
+  mapOf,
+  NULL,
+  optionalOf,
+  STRING,
+  type StructType,
+  TIMESTAMP,
+  TYPE,
+  UINT,
+} from './types.ts';
+import { CelError, type Value } from './values.ts';
+
+/** What expressions of one kind may use besides the standard. */
+export interface EnvironmentOptions {
+  readonly variables: Readonly<Record<string, CelType>>;
+  /** More functions; those of the standard and of Kubernetes' libraries are always there. */
+  readonly functions?: readonly Declaration[];
+  /** Types that expressions may make with `Name{…}`. */
+  readonly struct?: (name: string) => StructType | undefined;
+  /** Makes what `Name{…}` says. */
+  readonly construct?: Construct;
+}
+
+export interface CompileOptions {
+  /** Types the result may have; any when absent. `dyn` always passes. */
+  readonly result?: readonly CelType[];
+}
+
+export type Compiled =
+  | { readonly program: Program; readonly checked: Checked; readonly error?: undefined }
+  /** Upstream's text, `compilation failed: …` without its head. */
+  | { readonly error: string; readonly program?: undefined };
+
+/** Values of variables; asked once for each mention, so what is expensive should remember its answer. */
+export type Activation = (name: string) => Value | undefined;
+
+export type Outcome =
+  | { readonly value: Value; readonly cost: number; readonly error?: undefined }
+  | {
+      readonly error: string;
+      readonly cost: number;
+      readonly isOverBudget: boolean;
+      readonly value?: undefined;
+    };
+
+/** The standard's functions and those of the libraries given, read once. */
+let shared: Functions | undefined;
+
+function sharedFunctions(): Functions {
+  shared ??= declareFunctions(operatorDeclarations, standardDeclarations, conversionDeclarations);
+  return shared;
+}
+
+const TYPE_NAMES: ReadonlyMap<string, CelType> = new Map([
+  ['bool', BOOL],
+  ['bytes', BYTES],
+  ['double', DOUBLE],
+  ['google.protobuf.Duration', DURATION],
+  ['google.protobuf.Timestamp', TIMESTAMP],
+  ['int', INT],
+  ['list', listOf(DYN)],
+  ['map', mapOf(DYN, DYN)],
+  ['null_type', NULL],
+  ['optional_type', optionalOf(DYN)],
+  ['string', STRING],
+  ['type', TYPE],
+  ['uint', UINT],
+]);
+
+const noConstruct: Construct = ({ name }) => {
+  throw new CelError(`unknown type: ${name}`);
+};
+
+/** Compiles expressions that see the same variables, types and functions. Cheap to make; nothing is copied. */
+export class Environment {
+  readonly #variables: Readonly<Record<string, CelType>>;
+  readonly #functions: Functions;
+  readonly #struct: (name: string) => StructType | undefined;
+  readonly #construct: Construct;
+
+  constructor({
+    variables,
+    functions = [],
+    struct = () => undefined,
+    construct = noConstruct,
+  }: EnvironmentOptions) {
+    this.#variables = variables;
+    const more = functions.length > 0 ? declareFunctions(functions) : undefined;
+    this.#functions = more ? new Map([...sharedFunctions(), ...more]) : sharedFunctions();
+    this.#struct = struct;
+    this.#construct = construct;
+  }
+
+  /** Parses, type-checks and plans an expression. Never throws for what the expression says. */
+  compile(source: string, { result }: CompileOptions = {}): Compiled {
+    const { tree, issues } = parse(source);
+    if (!tree) return failed(source, issues);
+    const { checked, issues: typeIssues } = check(tree, {
+      functions: this.#functions,
+      variable: (name) => (Object.hasOwn(this.#variables, name) ? this.#variables[name] : undefined),
+      struct: this.#struct,
+      typeName: (name) => TYPE_NAMES.get(name),
+    });
+    if (typeIssues.length > 0) return failed(source, typeIssues);
+    if (result && !fits(checked.type, result)) return { error: wrongResult(result) };
+    const planner = new Planner(checked, {
+      struct: this.#struct,
+      typeName: (name) => TYPE_NAMES.get(name),
+      construct: this.#construct,
+    });
+    const step = planner.plan(tree);
+    return { checked, program: new Program(step, planner.slots, checked.type) };
+  }
+}
+
+function failed(source: string, issues: readonly Issue[]): Compiled {
+  return { error: `compilation failed: ${formatIssues(source, issues)}` };
+}
+
+function fits({ kind }: CelType, wanted: readonly CelType[]): boolean {
+  return kind === 'dyn' || wanted.some((one) => one.kind === kind);
+}
+
+function wrongResult(wanted: readonly CelType[]): string {
+  if (wanted.length === 1) return `must evaluate to ${formatType(wanted[0]!)}`;
+  return `must evaluate to one of ${wanted.map(formatType).join(' ')}`;
+}
+
+/** An expression ready to run. */
+export class Program {
+  readonly #step: Step;
+  readonly #slots: number;
+  readonly type: CelType;
+
+  constructor(step: Step, slots: number, type: CelType) {
+    this.#step = step;
+    this.#slots = slots;
+    this.type = type;
+  }
+
+  /** Runs it. `costLimit` in upstream's units; one run never costs more than `LIMITS.cel.callCost` anyway. */
+  run(variable: Activation, costLimit: number = LIMITS.cel.callCost): Outcome {
+    const meter = new Meter(Math.min(costLimit, LIMITS.cel.callCost));
+    const frame: Frame = { variable, slots: new Array(this.#slots).fill(null), meter };
+    try {
+      return { value: this.#step(frame), cost: meter.cost };
+    } catch (error) {
+      if (error instanceof CelError) return { error: error.message, cost: meter.cost, isOverBudget: false };
+      if (error instanceof BudgetError) return { error: error.message, cost: meter.cost, isOverBudget: true };
+      throw error;
+    }
+  }
+}
