@@ -11,10 +11,16 @@ const facts = JSON.parse(
 const constants: Record<string, string> = {
   'events.k8s.io/v1/events': 'eventsV1',
   'autoscaling/v1/horizontalpodautoscalers': 'horizontalPodAutoscalersV1',
+  'certificates.k8s.io/v1beta1/clustertrustbundles': 'clusterTrustBundlesV1beta1',
+  'certificates.k8s.io/v1beta1/podcertificaterequests': 'podCertificateRequestsV1beta1',
+  'resource.k8s.io/v1beta2/devicetaintrules': 'deviceTaintRulesV1beta2',
 };
 const types: Record<string, string> = {
   'events.k8s.io/v1/events': 'EventsEvent',
   'autoscaling/v1/horizontalpodautoscalers': 'AutoscalingHorizontalPodAutoscaler',
+  'certificates.k8s.io/v1beta1/clustertrustbundles': 'CertificatesClusterTrustBundle',
+  'certificates.k8s.io/v1beta1/podcertificaterequests': 'CertificatesPodCertificateRequest',
+  'resource.k8s.io/v1beta2/devicetaintrules': 'ResourceDeviceTaintRule',
   // The plain name is that of a claim inside a pod.
   'resource.k8s.io/v1/resourceclaims': 'ResourceResourceClaim',
 };

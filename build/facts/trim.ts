@@ -16,16 +16,59 @@ const source = process.argv[2];
 if (source === undefined) throw new Error('usage: node build/facts/trim.ts <facts.json>');
 const facts = JSON.parse(readFileSync(source, 'utf8')) as Facts;
 
-const isServed = (name: string): boolean => !/\.v\d+(alpha|beta)\d+\./.test(name);
-const isServedRoute = (route: string): boolean => !/\/v\d+(alpha|beta)\d+\//.test(route);
+/** Beta versions of kinds that have no other: group (as packages name it), version, kinds. */
+const BETA = [
+  ['certificates', 'v1beta1', ['ClusterTrustBundle', 'PodCertificateRequest']],
+  ['resource', 'v1beta2', ['DeviceTaint', 'DeviceTaintRule', 'DeviceTaintSelector']],
+] as const;
+/** Fields of theirs that v1 no longer has. */
+const DROPPED = ['pkixPublicKey', 'proofOfPossession'];
+
+const isStable = (name: string): boolean => !/[./]v\d+(alpha|beta)\d+[./]/.test(name);
+const betaOf = (name: string): (typeof BETA)[number] | undefined =>
+  BETA.find(([group, version, kinds]) => {
+    const rest = name.split(`.${group}.${version}.`)[1];
+    return rest !== undefined && kinds.some((kind) => new RegExp(`^${kind}(List|Spec|Status)?$`).test(rest));
+  });
+const isServed = (name: string): boolean => isStable(name) || betaOf(name) !== undefined;
+const isServedRoute = (route: string): boolean =>
+  isStable(route) ||
+  BETA.some(([group, version, kinds]) =>
+    kinds.some((kind) => new RegExp(`^${group}\\.k8s\\.io/${version}/${kind}s(/|$)`, 'i').test(route)),
+  );
+
+/** The v1 that Kubernetes 1.37 makes of a beta version, by the same fields and numbers. */
+function withStable<T>(table: Record<string, T>): Record<string, T> {
+  const copies = Object.entries(table).flatMap(([name, value]): [string, T][] => {
+    const beta =
+      betaOf(name) ?? BETA.find(([group, version]) => name.startsWith(`${group}.k8s.io/${version}/`));
+    if (!beta) return [];
+    const [group, version] = beta;
+    const stable = (text: string): string =>
+      text
+        .replaceAll(`.${group}.${version}.`, `.${group}.v1.`)
+        .replaceAll(`${group}.k8s.io/${version}/`, `${group}.k8s.io/v1/`)
+        .replaceAll(`"${group}.k8s.io","${version}"`, `"${group}.k8s.io","v1"`);
+    if (stable(name) in table) return [];
+    return [[stable(name), withoutDropped(JSON.parse(stable(JSON.stringify(value))) as T)]];
+  });
+  return Object.fromEntries([...Object.entries(table), ...copies].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function withoutDropped<T>(value: T): T {
+  const fields = (value as { fields?: Record<string, unknown> }).fields ?? (value as Record<string, unknown>);
+  for (const name of DROPPED) delete fields[name];
+  return value;
+}
+
 const filter = <T>(table: Record<string, T>, keep: (key: string) => boolean): Record<string, T> =>
   Object.fromEntries(Object.entries(table).filter(([key]) => keep(key)));
 
 const trimmed = {
   version: facts.version,
-  definitions: filter(facts.definitions, isServed),
-  resources: filter(facts.resources, isServedRoute),
-  protobuf: filter(facts.protobuf, isServed),
+  definitions: withStable(filter(facts.definitions, isServed)),
+  resources: withStable(filter(facts.resources, isServedRoute)),
+  protobuf: withStable(filter(facts.protobuf, isServed)),
 };
 const lines = Object.entries(trimmed).map(([section, table]) =>
   typeof table === 'string'

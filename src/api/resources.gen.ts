@@ -8,8 +8,11 @@ import type {
   CSINode,
   CSIStorageCapacity,
   CertificateSigningRequest,
+  CertificatesClusterTrustBundle,
+  CertificatesPodCertificateRequest,
   ClusterRole,
   ClusterRoleBinding,
+  ClusterTrustBundle,
   ComponentStatus,
   ConfigMap,
   ControllerRevision,
@@ -18,6 +21,7 @@ import type {
   DaemonSet,
   Deployment,
   DeviceClass,
+  DeviceTaintRule,
   EndpointSlice,
   Endpoints,
   Event,
@@ -40,6 +44,7 @@ import type {
   PersistentVolume,
   PersistentVolumeClaim,
   Pod,
+  PodCertificateRequest,
   PodDisruptionBudget,
   PodTemplate,
   PriorityClass,
@@ -47,6 +52,7 @@ import type {
   ReplicaSet,
   ReplicationController,
   ResourceClaimTemplate,
+  ResourceDeviceTaintRule,
   ResourceQuota,
   ResourceResourceClaim,
   ResourceSlice,
@@ -112,6 +118,10 @@ export const horizontalPodAutoscalers: Resource<HorizontalPodAutoscaler> = { gro
 export const cronJobs: Resource<CronJob> = { group: "batch", version: "v1", resource: "cronjobs", kind: "CronJob", namespaced: true };
 export const jobs: Resource<Job> = { group: "batch", version: "v1", resource: "jobs", kind: "Job", namespaced: true };
 export const certificateSigningRequests: Resource<CertificateSigningRequest> = { group: "certificates.k8s.io", version: "v1", resource: "certificatesigningrequests", kind: "CertificateSigningRequest", namespaced: false };
+export const clusterTrustBundles: Resource<ClusterTrustBundle> = { group: "certificates.k8s.io", version: "v1", resource: "clustertrustbundles", kind: "ClusterTrustBundle", namespaced: false };
+export const podCertificateRequests: Resource<PodCertificateRequest> = { group: "certificates.k8s.io", version: "v1", resource: "podcertificaterequests", kind: "PodCertificateRequest", namespaced: true };
+export const clusterTrustBundlesV1beta1: Resource<CertificatesClusterTrustBundle> = { group: "certificates.k8s.io", version: "v1beta1", resource: "clustertrustbundles", kind: "ClusterTrustBundle", namespaced: false };
+export const podCertificateRequestsV1beta1: Resource<CertificatesPodCertificateRequest> = { group: "certificates.k8s.io", version: "v1beta1", resource: "podcertificaterequests", kind: "PodCertificateRequest", namespaced: true };
 export const leases: Resource<Lease> = { group: "coordination.k8s.io", version: "v1", resource: "leases", kind: "Lease", namespaced: true };
 export const endpointSlices: Resource<EndpointSlice> = { group: "discovery.k8s.io", version: "v1", resource: "endpointslices", kind: "EndpointSlice", namespaced: true };
 export const eventsV1: Resource<EventsEvent> = { group: "events.k8s.io", version: "v1", resource: "events", kind: "Event", namespaced: true };
@@ -129,9 +139,11 @@ export const clusterRoles: Resource<ClusterRole> = { group: "rbac.authorization.
 export const roleBindings: Resource<RoleBinding> = { group: "rbac.authorization.k8s.io", version: "v1", resource: "rolebindings", kind: "RoleBinding", namespaced: true };
 export const roles: Resource<Role> = { group: "rbac.authorization.k8s.io", version: "v1", resource: "roles", kind: "Role", namespaced: true };
 export const deviceClasses: Resource<DeviceClass> = { group: "resource.k8s.io", version: "v1", resource: "deviceclasses", kind: "DeviceClass", namespaced: false };
+export const deviceTaintRules: Resource<DeviceTaintRule> = { group: "resource.k8s.io", version: "v1", resource: "devicetaintrules", kind: "DeviceTaintRule", namespaced: false };
 export const resourceClaims: Resource<ResourceResourceClaim> = { group: "resource.k8s.io", version: "v1", resource: "resourceclaims", kind: "ResourceClaim", namespaced: true };
 export const resourceClaimTemplates: Resource<ResourceClaimTemplate> = { group: "resource.k8s.io", version: "v1", resource: "resourceclaimtemplates", kind: "ResourceClaimTemplate", namespaced: true };
 export const resourceSlices: Resource<ResourceSlice> = { group: "resource.k8s.io", version: "v1", resource: "resourceslices", kind: "ResourceSlice", namespaced: false };
+export const deviceTaintRulesV1beta2: Resource<ResourceDeviceTaintRule> = { group: "resource.k8s.io", version: "v1beta2", resource: "devicetaintrules", kind: "DeviceTaintRule", namespaced: false };
 export const priorityClasses: Resource<PriorityClass> = { group: "scheduling.k8s.io", version: "v1", resource: "priorityclasses", kind: "PriorityClass", namespaced: false };
 export const csiDrivers: Resource<CSIDriver> = { group: "storage.k8s.io", version: "v1", resource: "csidrivers", kind: "CSIDriver", namespaced: false };
 export const csiNodes: Resource<CSINode> = { group: "storage.k8s.io", version: "v1", resource: "csinodes", kind: "CSINode", namespaced: false };

@@ -2750,6 +2750,104 @@ export interface CertificateSigningRequestStatus {
   certificate?: string;
   conditions?: CertificateSigningRequestCondition[];
 }
+export interface ClusterTrustBundle {
+  apiVersion?: string;
+  kind?: string;
+  metadata: ObjectMeta;
+  spec: ClusterTrustBundleSpec;
+}
+export interface ClusterTrustBundleList {
+  apiVersion?: string;
+  items: ClusterTrustBundle[];
+  kind?: string;
+  metadata?: ListMeta;
+}
+export interface ClusterTrustBundleSpec {
+  signerName?: string;
+  trustBundle: string;
+}
+export interface PodCertificateRequest {
+  apiVersion?: string;
+  kind?: string;
+  metadata: ObjectMeta;
+  spec: PodCertificateRequestSpec;
+  status?: PodCertificateRequestStatus;
+}
+export interface PodCertificateRequestList {
+  apiVersion?: string;
+  items: PodCertificateRequest[];
+  kind?: string;
+  metadata?: ListMeta;
+}
+export interface PodCertificateRequestSpec {
+  maxExpirationSeconds?: number;
+  nodeName: string;
+  nodeUID: string;
+  podName: string;
+  podUID: string;
+  serviceAccountName: string;
+  serviceAccountUID: string;
+  signerName: string;
+  stubPKCS10Request: string;
+  unverifiedUserAnnotations?: Record<string, string>;
+}
+export interface PodCertificateRequestStatus {
+  beginRefreshAt?: Time;
+  certificateChain?: string;
+  conditions?: Condition[];
+  notAfter?: Time;
+  notBefore?: Time;
+}
+export interface CertificatesClusterTrustBundle {
+  apiVersion?: string;
+  kind?: string;
+  metadata: ObjectMeta;
+  spec: CertificatesClusterTrustBundleSpec;
+}
+export interface CertificatesClusterTrustBundleList {
+  apiVersion?: string;
+  items: CertificatesClusterTrustBundle[];
+  kind?: string;
+  metadata?: ListMeta;
+}
+export interface CertificatesClusterTrustBundleSpec {
+  signerName?: string;
+  trustBundle: string;
+}
+export interface CertificatesPodCertificateRequest {
+  apiVersion?: string;
+  kind?: string;
+  metadata: ObjectMeta;
+  spec: CertificatesPodCertificateRequestSpec;
+  status?: CertificatesPodCertificateRequestStatus;
+}
+export interface CertificatesPodCertificateRequestList {
+  apiVersion?: string;
+  items: CertificatesPodCertificateRequest[];
+  kind?: string;
+  metadata?: ListMeta;
+}
+export interface CertificatesPodCertificateRequestSpec {
+  maxExpirationSeconds?: number;
+  nodeName: string;
+  nodeUID: string;
+  pkixPublicKey?: string;
+  podName: string;
+  podUID: string;
+  proofOfPossession?: string;
+  serviceAccountName: string;
+  serviceAccountUID: string;
+  signerName: string;
+  stubPKCS10Request: string;
+  unverifiedUserAnnotations?: Record<string, string>;
+}
+export interface CertificatesPodCertificateRequestStatus {
+  beginRefreshAt?: Time;
+  certificateChain?: string;
+  conditions?: Condition[];
+  notAfter?: Time;
+  notBefore?: Time;
+}
 export interface Lease {
   apiVersion?: string;
   kind?: string;
@@ -3162,6 +3260,31 @@ export interface DeviceTaint {
   timeAdded?: Time;
   value?: string;
 }
+export interface DeviceTaintRule {
+  apiVersion?: string;
+  kind?: string;
+  metadata: ObjectMeta;
+  spec: DeviceTaintRuleSpec;
+  status?: DeviceTaintRuleStatus;
+}
+export interface DeviceTaintRuleList {
+  apiVersion?: string;
+  items: DeviceTaintRule[];
+  kind?: string;
+  metadata?: ListMeta;
+}
+export interface DeviceTaintRuleSpec {
+  deviceSelector?: DeviceTaintSelector;
+  taint: DeviceTaint;
+}
+export interface DeviceTaintRuleStatus {
+  conditions?: Condition[];
+}
+export interface DeviceTaintSelector {
+  device?: string;
+  driver?: string;
+  pool?: string;
+}
 export interface DeviceToleration {
   effect?: string;
   key?: string;
@@ -3260,6 +3383,37 @@ export interface ResourceSliceSpec {
   perDeviceNodeSelection?: boolean;
   pool: ResourcePool;
   sharedCounters?: CounterSet[];
+}
+export interface ResourceDeviceTaint {
+  effect: string;
+  key: string;
+  timeAdded?: Time;
+  value?: string;
+}
+export interface ResourceDeviceTaintRule {
+  apiVersion?: string;
+  kind?: string;
+  metadata: ObjectMeta;
+  spec: ResourceDeviceTaintRuleSpec;
+  status?: ResourceDeviceTaintRuleStatus;
+}
+export interface ResourceDeviceTaintRuleList {
+  apiVersion?: string;
+  items: ResourceDeviceTaintRule[];
+  kind?: string;
+  metadata?: ListMeta;
+}
+export interface ResourceDeviceTaintRuleSpec {
+  deviceSelector?: ResourceDeviceTaintSelector;
+  taint: ResourceDeviceTaint;
+}
+export interface ResourceDeviceTaintRuleStatus {
+  conditions?: Condition[];
+}
+export interface ResourceDeviceTaintSelector {
+  device?: string;
+  driver?: string;
+  pool?: string;
 }
 export interface PriorityClass {
   apiVersion?: string;

@@ -10,6 +10,10 @@ import {
 import { isNotFound } from '../api/status.ts';
 import type { PersistentVolumeClaim } from '../api/types.gen.ts';
 import type { Client } from '../client/port.ts';
+import { certificateApproval } from './admission/certificate-approval.ts';
+import { certificateSigning } from './admission/certificate-signing.ts';
+import { clusterTrustBundleAttest } from './admission/cluster-trust-bundle-attest.ts';
+import { resourceClaimStatus } from './admission/resource-claim-status.ts';
 import type { Security, SecurityContext } from './api-server.ts';
 import { createAuthenticator } from './authn/authenticator.ts';
 import { createIdentityLookups } from './authn/identity-lookups.ts';
@@ -73,7 +77,13 @@ export async function createSecurity(options: SecurityOptions & SecurityContext)
     authorizer,
     reviews: createReviews({ authenticator, authorizer, tokens, clock }),
     nodeGraph: graph,
-    admission: [createEscalationPlugin({ rbac, authorizer })],
+    admission: [
+      certificateApproval(authorizer),
+      certificateSigning(authorizer),
+      clusterTrustBundleAttest(authorizer),
+      resourceClaimStatus(authorizer),
+      createEscalationPlugin({ rbac, authorizer }),
+    ],
     async close() {
       rbac.close();
       graph.close();

@@ -1,6 +1,6 @@
 import { equalJson } from '../../api/json-value.ts';
 import type { KubeObject } from '../../api/resource.ts';
-import type { Node, Pod, TokenRequest } from '../../api/types.gen.ts';
+import type { Node, Pod, PodCertificateRequest, TokenRequest } from '../../api/types.gen.ts';
 import { nodeNameOf } from '../authz/node-authorizer.ts';
 import type { NodeGraph } from '../authz/node-graph.ts';
 import { podReferences } from '../authz/pod-references.ts';
@@ -15,6 +15,7 @@ const GOVERNED: ReadonlySet<string> = new Set([
   'serviceaccounts',
   'leases.coordination.k8s.io',
   'csinodes.storage.k8s.io',
+  'podcertificaterequests.certificates.k8s.io',
 ]);
 
 /**
@@ -48,6 +49,8 @@ function refusal(node: string, attributes: AdmissionAttributes, graph: NodeGraph
       return operation === 'CREATE' && name !== node
         ? 'can only access node lease with the same name as the requesting node'
         : undefined;
+    case 'podcertificaterequests.certificates.k8s.io':
+      return podCertificateRefusal(node, attributes, graph);
     default:
       return name === node ? undefined : 'can only access CSINode with the same name as the requesting node';
   }
@@ -133,4 +136,21 @@ function tokenRefusal(
   return graph.nodeOf(namespace, ref.name) === node
     ? undefined
     : 'node requested token bound to a pod scheduled on a different node';
+}
+
+/** Upstream compares more of the request with the pod; the signer is told the pod's UID and looks itself. */
+function podCertificateRefusal(
+  node: string,
+  { operation, object, namespace }: AdmissionAttributes,
+  graph: NodeGraph,
+): string | undefined {
+  if (operation !== 'CREATE') return 'nodes can only create PodCertificateRequests';
+  const { nodeName, podName = '', serviceAccountName = '' } = (object as PodCertificateRequest).spec;
+  if (nodeName !== node)
+    return `PodCertificateRequest.Spec.NodeName=${JSON.stringify(nodeName ?? '')}, which is not the requesting node ${JSON.stringify(node)}`;
+  if (graph.nodeOf(namespace, podName) !== node)
+    return `pod ${JSON.stringify(`${namespace}/${podName}`)} is not scheduled on node ${JSON.stringify(node)}`;
+  return graph.uses(node, 'serviceaccounts', namespace, serviceAccountName)
+    ? undefined
+    : `service account ${JSON.stringify(serviceAccountName)} is used by no pod on node ${JSON.stringify(node)}`;
 }

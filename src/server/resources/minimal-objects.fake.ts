@@ -1,5 +1,21 @@
 import type { KubeObject } from '../../api/resource.ts';
+import { issueCertificate } from '../../lib/pki/certificate.ts';
+import { createCertificateRequest } from '../../lib/pki/certificate-request.ts';
+import { generateKeyPem, publicKeyOf } from '../../lib/pki/key.ts';
 
+const key = generateKeyPem();
+const authority = issueCertificate({
+  subject: { commonName: 'an authority' },
+  publicKey: publicKeyOf(key),
+  selfSigningKeyPem: key,
+  use: 'ca',
+  notBeforeMs: 0,
+  notAfterMs: Date.parse('2040-01-01T00:00:00Z'),
+});
+const stubRequest = createCertificateRequest({ subject: { commonName: '' }, keyPem: key }).replace(
+  /-----[^-]*-----|\s/g,
+  '',
+);
 const labels = { app: 'a' };
 const podSpec = { containers: [{ name: 'main', image: 'busybox' }] };
 const template = { metadata: { labels }, spec: podSpec };
@@ -81,6 +97,19 @@ export const MINIMAL: Readonly<Record<string, Omit<KubeObject, 'metadata'> & Rec
       usages: ['client auth'],
     },
   },
+  'clustertrustbundles.certificates.k8s.io': { spec: { trustBundle: authority } },
+  'podcertificaterequests.certificates.k8s.io': {
+    spec: {
+      signerName: 'example.com/pods',
+      podName: 'web',
+      podUID: 'p1',
+      serviceAccountName: 'default',
+      serviceAccountUID: 's1',
+      nodeName: 'pi',
+      nodeUID: 'n1',
+      stubPKCS10Request: stubRequest,
+    },
+  },
   'leases.coordination.k8s.io': { spec: { holderIdentity: 'me' } },
   'endpointslices.discovery.k8s.io': {
     addressType: 'IPv4',
@@ -117,6 +146,12 @@ export const MINIMAL: Readonly<Record<string, Omit<KubeObject, 'metadata'> & Rec
     subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: 'default' }],
   },
   'deviceclasses.resource.k8s.io': { spec: {} },
+  'devicetaintrules.resource.k8s.io': {
+    spec: {
+      deviceSelector: { driver: 'd.example.com' },
+      taint: { key: 'example.com/broken', effect: 'NoExecute' },
+    },
+  },
   'resourceclaims.resource.k8s.io': {
     spec: { devices: { requests: [{ name: 'gpu', exactly: { deviceClassName: 'gpu' } }] } },
   },

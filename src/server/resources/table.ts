@@ -27,6 +27,8 @@ import { horizontalPodAutoscaler } from './autoscaling/horizontal-pod-autoscaler
 import { cronJob } from './batch/cron-job.ts';
 import { job } from './batch/job.ts';
 import { certificateSigningRequest } from './certificates/certificate-signing-request.ts';
+import { clusterTrustBundle } from './certificates/cluster-trust-bundle.ts';
+import { podCertificateRequest } from './certificates/pod-certificate-request.ts';
 import { lease } from './coordination/lease.ts';
 import { binding } from './core/binding.ts';
 import { componentStatus } from './core/component-status.ts';
@@ -59,6 +61,7 @@ import { clusterRole } from './rbac/cluster-role.ts';
 import { clusterRoleBinding } from './rbac/cluster-role-binding.ts';
 import { role } from './rbac/role.ts';
 import { roleBinding } from './rbac/role-binding.ts';
+import { deviceTaintRule } from './resource/device-taint-rule.ts';
 import { deviceClass, resourceClaim, resourceClaimTemplate, resourceSlice } from './resource/devices.ts';
 import { priorityClass } from './scheduling/priority-class.ts';
 import { csiDriver, csiNode, csiStorageCapacity } from './storage/csi.ts';
@@ -106,6 +109,8 @@ export const RESOURCES: readonly ResourceDefinition[] = [
   erase(cronJob),
   erase(job),
   erase(certificateSigningRequest),
+  erase(clusterTrustBundle),
+  erase(podCertificateRequest),
   erase(lease),
   erase(endpointSlice),
   erase(flowSchema),
@@ -122,6 +127,7 @@ export const RESOURCES: readonly ResourceDefinition[] = [
   erase(role),
   erase(roleBinding),
   erase(deviceClass),
+  erase(deviceTaintRule),
   erase(resourceClaim),
   erase(resourceClaimTemplate),
   erase(resourceSlice),
