@@ -173,6 +173,7 @@ export const certificateSigningRequest: ResourceDefinition<CertificateSigningReq
       name: 'approval',
       update: (submitted, old) => ({
         ...old,
+        metadata: submitted.metadata,
         status: { ...old.status, conditions: submitted.status?.conditions ?? [] },
       }),
       validateUpdate: validateApproval,

@@ -10,6 +10,11 @@ import type {
   VolumeProjection,
 } from '../../../api/types.gen.ts';
 import { eachOf, problemsOf } from '../field-checks.ts';
+import {
+  certificatePaths,
+  validatePodCertificate,
+  validateTrustProjection,
+} from './validate-certificate-projection.ts';
 import { validateFieldRef, validateResourceField } from './validate-container.ts';
 import { localDescendingPath, noParentSteps } from './validate-mounts.ts';
 
@@ -155,7 +160,7 @@ function validateProjected(projected: ProjectedVolumeSource, path: string): Fiel
 
 function validateProjection(source: VolumeProjection, path: string, taken: Set<string>): FieldError[] {
   const errors: FieldError[] = [];
-  const { secret, configMap, downwardAPI, serviceAccountToken, clusterTrustBundle } = source;
+  const { secret, configMap, downwardAPI, serviceAccountToken, clusterTrustBundle, podCertificate } = source;
   let kinds = 0;
   const only = (name: string, paths: readonly string[], check: () => FieldError[]): void => {
     if (++kinds > 1) {
@@ -211,7 +216,21 @@ function validateProjection(source: VolumeProjection, path: string, taken: Set<s
       return [...found, ...(to ? localNonReserved(to, `${at}.path`) : [required(`${at}.path`)])];
     });
   }
-  if (clusterTrustBundle) kinds++;
-  if (kinds === 0 && !source.podCertificate) errors.push(required(path, 'must specify a volume type'));
+  if (clusterTrustBundle) {
+    const at = `${path}.clusterTrustBundle`;
+    only('clusterTrustBundle', [clusterTrustBundle.path], () => [
+      ...validateTrustProjection(clusterTrustBundle, at),
+      ...(clusterTrustBundle.path ? localNonReserved(clusterTrustBundle.path, `${at}.path`) : []),
+    ]);
+  }
+  if (podCertificate) {
+    const at = `${path}.podCertificate`;
+    const paths = certificatePaths(podCertificate);
+    only('podCertificate', paths, () => [
+      ...validatePodCertificate(podCertificate, at),
+      ...paths.flatMap((to) => localNonReserved(to, at)),
+    ]);
+  }
+  if (kinds === 0) errors.push(required(path, 'must specify a volume type'));
   return errors;
 }
