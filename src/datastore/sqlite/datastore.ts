@@ -227,11 +227,14 @@ class SqliteStore implements SqliteDatastore {
     });
   }
 
-  /** Writes of the same turn of the event loop share a commit even when none is under way. */
+  /**
+   * Writes of all requests that the event loop reads in one turn share a commit even when none is under way: each
+   * commit costs an fsync and two messages between threads, however many writes it holds.
+   */
   #scheduleDispatch(): void {
     if (this.#dispatchScheduled || this.#inFlight) return;
     this.#dispatchScheduled = true;
-    queueMicrotask(() => {
+    setImmediate(() => {
       this.#dispatchScheduled = false;
       this.#dispatch();
     });
