@@ -11,6 +11,7 @@ import type { Clock } from '../lib/clock.ts';
 import { LIMITS } from '../lib/limits.ts';
 import type { Logger } from '../lib/log.ts';
 import type { AdmissionContext, AdmissionPlugin } from './admission/port.ts';
+import { WebhookMetrics } from './admission/webhook/metrics.ts';
 import type { Authenticator } from './authn/port.ts';
 import type { NodeGraph } from './authz/node-graph.ts';
 import type { Authorizer } from './authz/port.ts';
@@ -130,6 +131,8 @@ class KedgeApiServer implements ApiServer {
   readonly #streams: Streams;
   readonly #transport = new BackendTransport();
   readonly #webhooks: WebhookClient;
+  readonly #webhookMetrics = new WebhookMetrics();
+  #isStarted = false;
   readonly #serverClient: Client;
   #security: Security | undefined;
 
@@ -158,6 +161,7 @@ class KedgeApiServer implements ApiServer {
       client: this.#serverClient,
       allocators,
       reviews,
+      findResource: (resource) => this.registry.find(resource)?.resource,
     };
     await Promise.all(definitions.map((definition) => this.#serve(definition, engine)));
     const services = this.registry.find(resources.services)?.served.cache.list({}) ?? [];
@@ -169,7 +173,16 @@ class KedgeApiServer implements ApiServer {
     const context = { client: this.#serverClient, cacheOf: this.#cacheOf, clock, log };
     this.#security = await this.#options.security(context);
     const { nodeGraph, admission: own = [] } = this.#security;
-    admission.push(...this.#options.admission({ ...context, nodeGraph, webhooks: this.#webhooks }), ...own);
+    const plugins = this.#options.admission({
+      ...context,
+      nodeGraph,
+      registry: this.registry,
+      schemas: (kind) => this.#findSchema(kind),
+      webhooks: this.#webhooks,
+      webhookMetrics: this.#webhookMetrics,
+      isStarted: () => this.#isStarted,
+    });
+    admission.push(...plugins, ...own);
     await bootstrap({
       client: this.#serverClient,
       serves: (resource) => this.registry.find(resource) !== undefined,
@@ -177,6 +190,7 @@ class KedgeApiServer implements ApiServer {
       advertise: this.#options.advertise,
       objects: this.#options.bootstrapObjects ?? [],
     });
+    this.#isStarted = true;
   }
 
   readonly #cacheOf: SecurityContext['cacheOf'] = (resource) => this.registry.findStored(resource)?.cache;
@@ -255,7 +269,7 @@ class KedgeApiServer implements ApiServer {
   #handlerContext(): HandlerContext {
     const { clock, log, advertise } = this.#options;
     const { authenticator, authorizer } = this.#security!;
-    const metrics = new Metrics(clock);
+    const metrics = new Metrics(clock, () => this.#webhookMetrics.render());
     const discovery = new DiscoveryPages(
       () => this.registry.endpoints,
       () => `${advertise.address}:${advertise.port}`,

@@ -244,6 +244,8 @@ class InProcessClient implements Client {
       dryRun: options.dryRun === true,
       fieldManager: options.fieldManager ?? this.#options.fieldManager,
       fieldValidation: 'Ignore',
+      resource: endpoint.resource,
+      given: { fieldManager: options.fieldManager ?? this.#options.fieldManager },
       // Nobody reads headers here; what deserves a warning over HTTPS is our own doing in process.
       warn: () => {},
     };

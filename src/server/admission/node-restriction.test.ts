@@ -4,10 +4,13 @@ import { leases, nodes, pods, serviceAccounts } from '../../api/resources.gen.ts
 import { ApiError } from '../../api/status.ts';
 import { FakeClient } from '../../client/fake-client.ts';
 import { systemClock } from '../../lib/clock.ts';
+import { silentLogger } from '../../lib/log.ts';
 import { PodGraph } from '../authz/node-graph.ts';
+import { Registry } from '../registry/registry.ts';
 import { isAllowedNodeLabel } from './node-labels.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import type { AdmissionAttributes } from './port.ts';
+import { WebhookMetrics } from './webhook/metrics.ts';
 
 const graph = new PodGraph();
 graph.put({ metadata: { name: 'mine', namespace: 'ns' }, spec: { nodeName: 'pi', containers: [] } });
@@ -17,7 +20,12 @@ const plugin = nodeRestriction({
   clock: systemClock,
   nodeGraph: graph,
   webhooks: { call: () => Promise.reject(new Error('no webhooks here')) },
+  webhookMetrics: new WebhookMetrics(),
+  registry: new Registry(),
+  schemas: () => undefined,
   cacheOf: () => undefined,
+  isStarted: () => true,
+  log: silentLogger,
 });
 
 interface Case {

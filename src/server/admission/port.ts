@@ -1,10 +1,16 @@
 import type { KubeObject, Resource } from '../../api/resource.ts';
 import type { Client } from '../../client/port.ts';
 import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/log.ts';
 import type { NodeGraph } from '../authz/node-graph.ts';
 import type { WebhookClient } from '../backend/webhook-client.ts';
 import type { UserInfo } from '../registry/definition.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { ObjectSchema } from '../registry/served-resource.ts';
+import type { View } from '../registry/view.ts';
 import type { WatchCache } from '../watchcache/port.ts';
+import type { Reinvocation } from './reinvocation.ts';
+import type { WebhookMetrics } from './webhook/metrics.ts';
 
 export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
 
@@ -38,13 +44,23 @@ export interface AdmissionAttributes {
   readonly object?: KubeObject;
   /** The stored state on UPDATE and DELETE. Read-only. */
   readonly oldObject?: KubeObject;
+  /** The resource in the version of the request, which may be another than what is stored. */
+  readonly requested: Resource;
+  /** `CreateOptions`, `UpdateOptions` or `DeleteOptions`; absent on CONNECT. */
+  readonly options?: object;
+  /** How the request shows the object, where that is not the object itself (`scale`). */
+  readonly shown?: Pick<View, 'read' | 'write'>;
   readonly user: UserInfo;
   readonly dryRun: boolean;
+  /** Of the round of mutating plugins under way. */
+  readonly reinvocation: Reinvocation;
   /** Reads and writes as the server itself, without admission's user checks. */
   readonly client: Client;
   readonly clock: Clock;
   /** Adds a `Warning:` header to the answer. */
   warn(text: string): void;
+  /** Adds to what the audit log says of the request; a key is written once. */
+  annotate(key: string, value: string): void;
 }
 
 /** What plugins are made of. */
@@ -52,6 +68,14 @@ export interface AdmissionContext {
   readonly client: Client;
   /** Calls out to webhooks, in the cluster or elsewhere. */
   readonly webhooks: WebhookClient;
+  /** Everything served, in every version. */
+  readonly registry: Registry;
+  /** Schemas of kinds that are no resources: Scale, Binding, Eviction, PodExecOptions. */
+  readonly schemas: (kind: { group: string; version: string; kind: string }) => ObjectSchema | undefined;
+  readonly webhookMetrics: WebhookMetrics;
+  /** False until the server made its own objects: nobody outside is asked before that. */
+  readonly isStarted: () => boolean;
+  readonly log: Logger;
   /** The newest state of a resource; `undefined` where it is not served. */
   readonly cacheOf: (resource: Pick<Resource, 'group' | 'resource'>) => WatchCache | undefined;
   readonly clock: Clock;

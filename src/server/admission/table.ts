@@ -14,6 +14,8 @@ import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { storageObjectInUseProtection } from './storage-object-in-use-protection.ts';
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
+import { mutatingAdmissionWebhook } from './webhook/mutating.ts';
+import { validatingAdmissionWebhook } from './webhook/validating.ts';
 
 /** Every admission plugin, in upstream's order (pkg/kubeapiserver/options/plugins.go): quota comes last. */
 const PLUGINS: readonly AdmissionPluginFactory[] = [
@@ -31,6 +33,8 @@ const PLUGINS: readonly AdmissionPluginFactory[] = [
   runtimeClass,
   certificateSubjectRestriction,
   defaultIngressClass,
+  mutatingAdmissionWebhook,
+  validatingAdmissionWebhook,
   resourceQuota,
 ];
 

@@ -23,6 +23,8 @@ export interface Exchange {
   readonly query: URLSearchParams;
   readonly user: UserInfo;
   readonly warnings: string[];
+  /** What admission has to say in the audit log. */
+  readonly annotations: Map<string, string>;
   readonly disconnect: Disconnect;
 }
 

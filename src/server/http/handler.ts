@@ -60,6 +60,7 @@ export async function handleRequest(
     query,
     user: ANONYMOUS,
     warnings: [],
+    annotations: new Map<string, string>(),
     disconnect: new Disconnect(response),
   };
   let info: RequestInfo | undefined;

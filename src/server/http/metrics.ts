@@ -13,7 +13,11 @@ export class Metrics {
   readonly #counters = new Map<string, Counter>();
   readonly #startedAtMs: number;
 
-  constructor(clock: Clock) {
+  readonly #more: () => readonly string[];
+
+  /** `more` gives further lines. */
+  constructor(clock: Clock, more: () => readonly string[] = () => []) {
+    this.#more = more;
     this.#startedAtMs = clock.now();
   }
 
@@ -64,6 +68,7 @@ export class Metrics {
       `process_start_time_seconds ${this.#startedAtMs / 1000}`,
       ...family('kubernetes_build_info', 'gauge', 'Version served.'),
       `kubernetes_build_info{git_version="${VERSION}"} 1`,
+      ...this.#more(),
       '',
     ].join('\n');
   }

@@ -58,7 +58,7 @@ export function writeRequestOf(
   info: ResourceRequest,
   patch?: Patch['type'],
 ): WriteRequest {
-  const { query, user, warnings, request } = exchange;
+  const { query, user, warnings, annotations, request } = exchange;
   const manager = query.get('fieldManager') ?? '';
   const validation = query.get('fieldValidation') ?? '';
   const errors: FieldError[] = [...dryRunErrors(query.getAll('dryRun')), ...managerErrors(manager)];
@@ -76,7 +76,13 @@ export function writeRequestOf(
     dryRun: query.has('dryRun'),
     fieldManager: manager || managerFrom(request.headers['user-agent']),
     fieldValidation: (validation || 'Warn') as FieldValidation,
+    resource: info,
+    given: {
+      ...(manager === '' ? {} : { fieldManager: manager }),
+      ...(validation === '' ? {} : { fieldValidation: validation }),
+    },
     warn: (text) => warnings.push(text),
+    annotate: (key, value) => annotations.set(key, value),
   };
 }
 

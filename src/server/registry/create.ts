@@ -46,6 +46,7 @@ export async function admitAndStoreNew(
     object,
     name,
   });
+  matchNamespace(object.metadata, served.definition.resource.namespaced, request.namespace);
   dedupeOwners(object.metadata);
   const generated = name === '' && Boolean(object.metadata.generateName);
   for (let attempt = 1; ; attempt++) {

@@ -61,7 +61,7 @@ async function tryDelete(
   const { definition } = served;
   const old = cached.object();
   checkPreconditions(served, options, old);
-  const admission = { operation: 'DELETE', subresource: '', oldObject: old } as const;
+  const admission = { operation: 'DELETE', subresource: '', oldObject: old, deleteOptions: options } as const;
   await admitMutating(served, request, admission);
   await admitValidating(served, request, admission);
   const nowMs = served.engine.clock.now();

@@ -35,6 +35,13 @@ export class Registry {
     }
     return undefined;
   }
+  /** The other versions, and groups, under which the same objects are served. */
+  equivalents(resource: Resource): readonly Resource[] {
+    const served = this.find(resource)?.served;
+    return [...this.#endpoints.values()]
+      .filter((one) => one.served === served && one.resource !== resource)
+      .map((one) => one.resource);
+  }
   get endpoints(): readonly Endpoint[] {
     return [...this.#endpoints.values()];
   }

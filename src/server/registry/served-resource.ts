@@ -28,6 +28,8 @@ export interface Engine {
   readonly client: Client;
   readonly allocators: Allocators;
   readonly reviews: Reviews;
+  /** The resource in one of its versions, for admission; `undefined` where it is not served. */
+  readonly findResource: (resource: Pick<Resource, 'group' | 'version' | 'resource'>) => Resource | undefined;
 }
 
 /** What the engine asks of a kind's schema, built in or from a CustomResourceDefinition. */
@@ -75,9 +77,13 @@ export interface WriteRequest {
   readonly fieldManager: string;
   readonly fieldValidation: FieldValidation;
   /** The version the caller speaks; storage may hold another. */
-  readonly resource?: Resource;
+  readonly resource?: Pick<Resource, 'group' | 'version' | 'resource'>;
+  /** Options as the caller gave them, without what stands in for those that are missing. */
+  readonly given?: { readonly fieldManager?: string; readonly fieldValidation?: string };
   /** Adds a `Warning:` header to the answer. */
   warn(text: string): void;
+  /** Adds to what the audit log says of the request. */
+  annotate?(key: string, value: string): void;
 }
 
 /** The state after a write. */

@@ -4,7 +4,7 @@ import { apiVersionOf, type KubeObject } from '../../api/resource.ts';
 import { conflict, invalid, MODIFIED, notFound } from '../../api/status.ts';
 import { rfc3339 } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
-import { admitMutating, admitValidating, strategyContext } from './admit.ts';
+import { type Admission, admitMutating, admitValidating, strategyContext } from './admit.ts';
 import { commitDelete, commitObject, encodeForStorage } from './commit.ts';
 import { admitAndStoreNew, applyDefaults, hasGeneration, hasStatus, warnOfRepeatedOwners } from './create.ts';
 import { carrySystemFields, dedupeOwners, matchNamespace, wipeSystemFields } from './metadata.ts';
@@ -87,8 +87,7 @@ async function tryUpdate(
   const taken = { prepared: false, stored: false };
   try {
     await prepare(served, request, { object, old, view, managed: change.managed === true, taken });
-    const admission = { operation: 'UPDATE', subresource: view.name, object, oldObject: old } as const;
-    await admitValidating(served, request, admission);
+    await admitValidating(served, request, admissionOf(view, object, old));
     if (isLastFinalizerGone(served, object, old))
       return await deleteDuringUpdate(served, request, { object, old, revision });
     if (isUnchanged(object, old)) return { object: old, created: false };
@@ -124,12 +123,8 @@ async function prepare(
   if (view.name === '' && hasStatus(served)) keepStatus(object, old);
   carrySystemFields(object.metadata, old.metadata);
   if (!update.managed) recordManager(served, request, old, object, view);
-  await admitMutating(served, request, {
-    operation: 'UPDATE',
-    subresource: view.name,
-    object,
-    oldObject: old,
-  });
+  await admitMutating(served, request, admissionOf(view, object, old));
+  matchNamespace(object.metadata, resource.namespaced, request.namespace);
   dedupeOwners(object.metadata);
   if (view.prepare) view.prepare(object, old);
   else if (view.name === '') {
@@ -148,6 +143,11 @@ async function prepare(
   ];
   if (errors.length > 0) throw invalid(resource, request.name, errors);
   if (view.name === '') for (const text of strategy?.warnings?.(object, old) ?? []) request.warn(text);
+}
+
+function admissionOf(view: View, object: KubeObject, oldObject: KubeObject): Admission {
+  const shown = view.name === 'scale' ? { shown: view } : {};
+  return { operation: 'UPDATE', subresource: view.name, object, oldObject, ...shown };
 }
 
 function validateWhole({ definition: { strategy } }: ServedResource, object: KubeObject, old: KubeObject) {

@@ -2,6 +2,7 @@ import { badRequest, notFound } from '../../api/status.ts';
 import type { Pod } from '../../api/types.gen.ts';
 import type { ExecRequest, LogRequest, PodRef } from '../../client/node-port.ts';
 import { isTrue, type ResourceRequest } from '../http/request-info.ts';
+import type { ConnectOptions } from '../registry/connect.ts';
 import type { Registry } from '../registry/registry.ts';
 
 /** A pod that something is to be streamed from, and the node that has it. */
@@ -68,6 +69,32 @@ export function execRequest(target: PodTarget, info: ResourceRequest, query: URL
   if (!request.stdin && !request.stdout && !request.stderr)
     throw badRequest('you must specify at least 1 of stdin, stdout, stderr');
   return request;
+}
+
+/** `PodExecOptions` or `PodAttachOptions` as admission sees them. */
+export function execOptions(
+  { subresource }: ResourceRequest,
+  { container, command, tty, stdin, stdout, stderr }: ExecRequest,
+): ConnectOptions {
+  const flags = Object.entries({ stdin, stdout, stderr, tty }).filter(([, isSet]) => isSet);
+  const isExec = subresource === 'exec';
+  return {
+    kind: isExec ? 'PodExecOptions' : 'PodAttachOptions',
+    apiVersion: 'v1',
+    ...Object.fromEntries(flags),
+    container,
+    ...(isExec ? { command } : {}),
+  };
+}
+
+/** `PodPortForwardOptions` as admission sees them; SPDY clients name their ports only later. */
+export function portForwardOptions(query: URLSearchParams): ConnectOptions {
+  const ports = query
+    .getAll('ports')
+    .flatMap((one) => one.split(','))
+    .map(Number);
+  const options = { kind: 'PodPortForwardOptions', apiVersion: 'v1' };
+  return ports.length === 0 ? options : { ...options, ports };
 }
 
 /** `PodLogOptions` from the query. Throws 400. */

@@ -14,8 +14,10 @@ import type { HandlerContext } from '../http/handler.ts';
 import { impersonate } from '../http/impersonate.ts';
 import type { UpgradeHandler } from '../http/listener.ts';
 import { parseRequest, type ResourceRequest } from '../http/request-info.ts';
+import { admitConnect, type ConnectOptions } from '../registry/connect.ts';
+import type { UserInfo } from '../registry/definition.ts';
 import type { Tunnels } from '../tunnel/tunnels.ts';
-import { execRequest, podTarget } from './pod-target.ts';
+import { execOptions, execRequest, podTarget, portForwardOptions } from './pod-target.ts';
 import { PORT_FORWARD_PROTOCOL, PortForwarder } from './port-forward.ts';
 import { SpdySession, type SpdyStream } from './spdy.ts';
 import { refuseSpdyExec, SPDY_EXEC_PROTOCOLS, SpdyExecStreams, serveSpdyExec } from './spdy-exec.ts';
@@ -29,6 +31,7 @@ interface Call {
   readonly connector: NodeConnector;
   readonly info: ResourceRequest;
   readonly query: URLSearchParams;
+  readonly user: UserInfo;
   readonly request: IncomingMessage;
   readonly socket: Duplex;
   readonly head: Buffer;
@@ -66,10 +69,17 @@ async function answer(
     throw apiError('NotFound', 'the server could not find the requested resource', { details: {} });
   // A WebSocket can only be asked for with GET; what it does is what POST does.
   if (info.verb === 'get') authorizeVerb(authorizer, user, info, 'create');
-  const call: Call = { context, connector: tunnels, info, query, ...connection };
+  const call: Call = { context, connector: tunnels, info, query, user, ...connection };
   if (info.subresource === 'portforward') return forwardPorts(call);
   if (info.subresource === 'exec' || info.subresource === 'attach') return runProcess(call);
   throw badRequest(`${info.subresource || info.resource} cannot be upgraded`);
+}
+
+/** Admission hears of connections, too (operation CONNECT). */
+async function admit({ context, info, user }: Call, options: ConnectOptions): Promise<void> {
+  const { namespace, name, subresource } = info;
+  const served = context.registry.find(info)?.served;
+  if (served) await admitConnect(served, { user, resource: info, subresource, namespace, name, options });
 }
 
 function isWebSocket({ request }: Call): boolean {
@@ -80,6 +90,7 @@ async function runProcess(call: Call): Promise<void> {
   const { context, connector, info, query } = call;
   const target = podTarget(context.registry, info);
   const request = execRequest(target, info, query);
+  await admit(call, execOptions(info, request));
   const node = await connector.connect(target.nodeName);
   const open = () => (info.subresource === 'exec' ? node.exec(request) : node.attach(request));
   if (isWebSocket(call)) {
@@ -105,8 +116,9 @@ async function runProcess(call: Call): Promise<void> {
 }
 
 async function forwardPorts(call: Call): Promise<void> {
-  const { context, connector, info } = call;
+  const { context, connector, info, query } = call;
   const target = podTarget(context.registry, info);
+  await admit(call, portForwardOptions(query));
   const node = await connector.connect(target.nodeName);
   const forwarder = new PortForwarder(node, target.ref);
   const onStream = (stream: SpdyStream): void => forwarder.add(stream);
