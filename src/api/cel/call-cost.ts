@@ -1,3 +1,4 @@
+import { FormatValue } from './library/named-formats.ts';
 import { isMap, isStruct, ListValue, OptionalValue, type Value } from './values.ts';
 
 /**
@@ -45,6 +46,24 @@ const selector: Cost = ([, text]) => {
 const within: Cost = ([range, other]) =>
   characters(sizeOf(range), 2) + (typeof other === 'string' ? characters(other.length) : 0);
 
+/** A call that makes a list. */
+const allocating = (work: number): number => Math.floor(work) + 1 + 10;
+const selfCompare: Cost = (args) => {
+  const list = args.at(-1);
+  const first = list instanceof ListValue && list.size > 0 ? list.at(0) : null;
+  const factor = typeof first === 'string' || first instanceof Uint8Array ? 2 + PER_CHARACTER : 2;
+  return allocating(sizeOf(list) ** 2 * factor);
+};
+const product =
+  (factor: number): Cost =>
+  ([left, right]) =>
+    1 + sizeOf(left) * sizeOf(right) * factor;
+function textSize(list: ListValue): number {
+  let size = 0;
+  for (const one of list) size += sizeOf(one);
+  return size;
+}
+
 function traversal(value: Value): number {
   if (typeof value === 'string' || value instanceof Uint8Array)
     return Math.floor(value.length * PER_CHARACTER);
@@ -89,6 +108,22 @@ const COSTS: ReadonlyMap<string, Cost> = new Map<string, Cost>([
   ...['url', 'lowerAscii', 'upperAscii', 'substring', 'trim', 'jsonpatch.escapeKey'].map(
     (name) => [name, first] as const,
   ),
+  ['join', ([list]) => characters(list instanceof ListValue ? textSize(list) : 1, 2)],
+  [
+    'validate',
+    ([format, text]) =>
+      format instanceof FormatValue
+        ? characters(1 + sizeOf(text)) * Math.ceil(format.patternSize * PER_REGEX_CHARACTER)
+        : 1,
+  ],
+  ['slice', ([, start, end]) => allocating(Math.max(0, Number(end) - Number(start)))],
+  ['flatten', ([list, depth]) => allocating(sizeOf(list) * (typeof depth === 'bigint' ? Number(depth) : 1))],
+  ['lists.range', ([count]) => allocating(Number(count))],
+  ['reverse', ([list]) => allocating(sizeOf(list))],
+  ...['distinct', 'sort', '@sortByAssociatedKeys'].map((name) => [name, selfCompare] as const),
+  ['sets.contains', product(1)],
+  ['sets.intersects', product(1)],
+  ['sets.equivalent', product(2)],
   ['replace', twice],
   ['split', twice],
   ...['cidr', 'isIP', 'isCIDR', 'quantity', 'isQuantity', 'semver', 'isSemver'].map(

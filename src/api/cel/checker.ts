@@ -1,6 +1,7 @@
 import type { Functions, Overload } from './declaration.ts';
 import type { Expression, ExpressionOf, Literal } from './expression.ts';
 import type { Issue } from './issue.ts';
+import { literalProblem } from './literals.ts';
 import {
   BOOL,
   BYTES,
@@ -237,6 +238,8 @@ class Checker {
       return this.#issue(node.at, `found no matching overload for '${name}' applied to '${shown}'`);
     }
     this.#overloads.set(node.id, fitting);
+    const problem = literalProblem(node);
+    if (problem) this.issues.push(problem);
     return result;
   }
 

@@ -64,8 +64,8 @@ describe('evaluation', () => {
     ['object.a.b[3]', 'index out of bounds: 3'],
     ['object.a + 1', 'no such overload'],
     ['object.a && true', 'no such overload'],
-    ['duration("x")', 'time: invalid duration "x"'],
-    ['name.matches("(")', 'error parsing regexp: missing closing ): `(`'],
+    ['duration(name + "x")', 'time: invalid duration "webx"'],
+    ['name.matches(name + "(")', 'error parsing regexp: missing closing ): `web(`'],
   ])('%s fails', (source, message) => {
     expect(() => run(source)).toThrow(message);
   });
@@ -104,6 +104,8 @@ describe('compilation', () => {
     ],
     ['has(count)', 'ERROR: <input>:1:5: invalid argument to has() macro'],
     ['for', 'ERROR: <input>:1:1: reserved identifier: for'],
+    ['name.matches("(")', 'ERROR: <input>:1:14: invalid matches argument'],
+    ['duration("1") == duration("1s")', 'ERROR: <input>:1:10: invalid duration argument'],
   ])('%s', (source, message) => {
     expect(problem(source)).toContain(`compilation failed: `);
     expect(problem(source)).toContain(message);

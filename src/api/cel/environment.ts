@@ -2,9 +2,18 @@ import { LIMITS } from '../../lib/limits.ts';
 import { type Checked, check } from './checker.ts';
 import { type Declaration, declareFunctions, type Functions } from './declaration.ts';
 import { formatIssues, type Issue } from './issue.ts';
+import { addressDeclarations, CIDR, IP } from './library/addresses.ts';
+import { authorizerDeclarations } from './library/authorizer.ts';
 import { conversionDeclarations } from './library/conversions.ts';
+import { listDeclarations } from './library/lists.ts';
+import { formatDeclarations } from './library/named-formats.ts';
 import { operatorDeclarations } from './library/operators.ts';
+import { quantityDeclarations } from './library/quantities.ts';
+import { regexDeclarations } from './library/regexes.ts';
+import { semverDeclarations } from './library/semver.ts';
 import { standardDeclarations } from './library/standard.ts';
+import { stringDeclarations } from './library/strings.ts';
+import { urlDeclarations } from './library/urls.ts';
 import { BudgetError, Meter } from './meter.ts';
 import { parse } from './parser.ts';
 import { type Construct, type Frame, Planner, type Step } from './plan.ts';
@@ -66,7 +75,20 @@ export type Outcome =
 let shared: Functions | undefined;
 
 function sharedFunctions(): Functions {
-  shared ??= declareFunctions(operatorDeclarations, standardDeclarations, conversionDeclarations);
+  shared ??= declareFunctions(
+    operatorDeclarations,
+    standardDeclarations,
+    conversionDeclarations,
+    stringDeclarations,
+    listDeclarations,
+    regexDeclarations,
+    urlDeclarations,
+    quantityDeclarations,
+    addressDeclarations,
+    formatDeclarations,
+    semverDeclarations,
+    authorizerDeclarations,
+  );
   return shared;
 }
 
@@ -79,6 +101,8 @@ const TYPE_NAMES: ReadonlyMap<string, CelType> = new Map([
   ['int', INT],
   ['list', listOf(DYN)],
   ['map', mapOf(DYN, DYN)],
+  ['net.CIDR', CIDR],
+  ['net.IP', IP],
   ['null_type', NULL],
   ['optional_type', optionalOf(DYN)],
   ['string', STRING],
@@ -104,8 +128,10 @@ export class Environment {
     construct = noConstruct,
   }: EnvironmentOptions) {
     this.#variables = variables;
-    const more = functions.length > 0 ? declareFunctions(functions) : undefined;
-    this.#functions = more ? new Map([...sharedFunctions(), ...more]) : sharedFunctions();
+    this.#functions =
+      functions.length > 0
+        ? new Map([...sharedFunctions(), ...declareFunctions(functions)])
+        : sharedFunctions();
     this.#struct = struct;
     this.#construct = construct;
   }
@@ -123,6 +149,7 @@ export class Environment {
     if (typeIssues.length > 0) return failed(source, typeIssues);
     if (result && !fits(checked.type, result)) return { error: wrongResult(result) };
     const planner = new Planner(checked, {
+      isVariable: (name) => Object.hasOwn(this.#variables, name),
       struct: this.#struct,
       typeName: (name) => TYPE_NAMES.get(name),
       construct: this.#construct,

@@ -153,6 +153,26 @@ const toMap =
     });
   };
 
+/** `list.sortBy(x, key)`: binds the list, so that it is computed once, and sorts it by what `map` makes of it. */
+const sortBy: Macro = ({ build, at, target, args }) => {
+  if (['literal', 'map', 'struct'].includes(target.op)) {
+    const kinds = 'a list, identifier, comprehension, call or select expression';
+    throw new IssueError(target.at, `sortBy can only be applied to ${kinds}`);
+  }
+  const bound = (): Expression => build.ident(at, SORTED);
+  const keys = toList(1)({ build, at, target: bound(), args });
+  return build.fold(at, {
+    range: build.list(at, []),
+    variable: '#unused',
+    accumulator: SORTED,
+    initial: target,
+    condition: build.literal(at, false),
+    step: bound(),
+    result: build.call(at, '@sortByAssociatedKeys', [keys], bound()),
+  });
+};
+const SORTED = '@__sortBy_input__';
+
 /** `target.optMap(x, f(x))`: a fold without turns binds `x`. The target's node is shared, not copied. */
 const optional =
   (name: 'optMap' | 'optFlatMap'): Macro =>
@@ -183,6 +203,7 @@ const MACROS: ReadonlyMap<string, Macro> = new Map<string, Macro>([
   ['map/2', toList(1)],
   ['map/3', toList(1)],
   ['filter/2', filter],
+  ['sortBy/2', sortBy],
   ['optMap/2', optional('optMap')],
   ['optFlatMap/2', optional('optFlatMap')],
   ['all/3', all(2)],

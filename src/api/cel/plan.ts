@@ -50,6 +50,7 @@ export type Construct = (type: StructType, fields: ReadonlyMap<string, Value>) =
 /** Turns a checked tree into closures: names are resolved and constants computed once. */
 export class Planner {
   readonly #checked: Checked;
+  readonly #isVariable: (name: string) => boolean;
   readonly #struct: (name: string) => StructType | undefined;
   readonly #typeName: (name: string) => CelType | undefined;
   readonly #construct: Construct;
@@ -61,12 +62,14 @@ export class Planner {
   constructor(
     checked: Checked,
     types: {
+      isVariable: (name: string) => boolean;
       struct: (name: string) => StructType | undefined;
       typeName: (name: string) => CelType | undefined;
       construct: Construct;
     },
   ) {
     this.#checked = checked;
+    this.#isVariable = types.isVariable;
     this.#struct = types.struct;
     this.#typeName = types.typeName;
     this.#construct = types.construct;
@@ -124,11 +127,14 @@ export class Planner {
       };
     }
     const plain = name.replace(/^\./, '');
-    const named = this.#typeName(plain) ?? this.#struct(plain);
-    const type = named && new TypeValue(named);
+    const named = this.#isVariable(plain) ? undefined : (this.#typeName(plain) ?? this.#struct(plain));
+    if (named) {
+      const type = new TypeValue(named);
+      return () => type;
+    }
     return ({ variable, meter }) => {
       meter.spend(1);
-      const value = variable(plain) ?? type;
+      const value = variable(plain);
       if (value === undefined) throw new CelError(`no such attribute(s): ${plain}`);
       return value;
     };

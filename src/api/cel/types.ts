@@ -7,8 +7,7 @@ export type CelType =
   | { readonly kind: 'list'; readonly element: CelType }
   | { readonly kind: 'map'; readonly key: CelType; readonly value: CelType }
   | StructType
-  /** Opaque: `optional_type(T)`, `kubernetes.URL`, … */
-  | { readonly kind: 'opaque'; readonly name: string; readonly of: readonly CelType[] }
+  | OpaqueType
   /** The type of a type. */
   | { readonly kind: 'type'; readonly of?: CelType }
   | { readonly kind: 'param'; readonly name: string };
@@ -25,6 +24,13 @@ export type SimpleKind =
   | 'string'
   | 'timestamp'
   | 'uint';
+
+/** `optional_type(T)`, `kubernetes.URL`, … */
+export interface OpaqueType {
+  readonly kind: 'opaque';
+  readonly name: string;
+  readonly of: readonly CelType[];
+}
 
 /** An object with known fields. */
 export interface StructType {
@@ -50,7 +56,7 @@ export const TYPE: CelType = { kind: 'type' };
 export const listOf = (element: CelType): CelType => ({ kind: 'list', element });
 export const mapOf = (key: CelType, value: CelType): CelType => ({ kind: 'map', key, value });
 export const optionalOf = (type: CelType): CelType => ({ kind: 'opaque', name: 'optional_type', of: [type] });
-export const opaque = (name: string): CelType => ({ kind: 'opaque', name, of: [] });
+export const opaque = (name: string): OpaqueType => ({ kind: 'opaque', name, of: [] });
 
 export const isDyn = ({ kind }: CelType): boolean => kind === 'dyn';
 export const isDynOrError = ({ kind }: CelType): boolean => kind === 'dyn' || kind === 'error';
