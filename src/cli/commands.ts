@@ -1,6 +1,7 @@
+import { agentCommand } from './agent/command.ts';
 import type { Command } from './command.ts';
 import { kubectlCommand } from './kubectl/command.ts';
 import { serverCommand } from './server/command.ts';
 
 /** Every command of `kedge`, in the order of the help. */
-export const COMMANDS: readonly Command[] = [serverCommand, kubectlCommand];
+export const COMMANDS: readonly Command[] = [serverCommand, agentCommand, kubectlCommand];

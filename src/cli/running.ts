@@ -30,6 +30,8 @@ export async function stayRunning(
   log.info('starting', { version: VERSION, node: config.name, pid: process.pid, dataDir: config.dataDir });
   process.on('unhandledRejection', (error) => log.error('unhandled rejection', { error }));
   const stops: (() => Promise<void>)[] = [];
+  // Timers of the clock do not keep a process alive that waits for nothing else, such as a server that is away.
+  const alive = setInterval(() => {}, 2 ** 31 - 1);
   try {
     await start({
       log,
@@ -44,6 +46,7 @@ export async function stayRunning(
   } finally {
     if (asked.aborted) log.info('stopping', { signal: asked.reason });
     for (const stop of stops) await stop().catch((error: unknown) => log.error('while stopping', { error }));
+    clearInterval(alive);
   }
   return 0;
 }

@@ -32,13 +32,35 @@ export interface HttpsClientOptions {
   readonly insecureSkipTlsVerify?: boolean;
   readonly userAgent?: string;
   readonly requestTimeoutMs?: number;
+  /** Longer answers fail; any length by default. For servers that nobody trusts yet. */
+  readonly maxAnswerBytes?: number;
+  /** Told of every answer and every failure to get one; must not throw. */
+  readonly onContact?: (server: string, contact: Contact) => void;
 }
+
+/** How a request went: `unauthorized` is a 401, any other answer is `answered`. */
+export type Contact =
+  | { readonly type: 'answered' | 'unauthorized' }
+  | { readonly type: 'unreachable'; readonly cause: unknown };
+
+/** What a client may be told to use from now on. */
+export type ConnectionChange = Partial<Pick<HttpsClientOptions, 'server' | 'ca' | 'cert' | 'key'>>;
 
 export interface HttpsClient extends Client {
   /** For what is no resource: `/version`, `/readyz`, discovery. Text of the answer; `ApiError` from 400 up. */
   getPath(path: string, accept?: string): Promise<string>;
+  /**
+   * Uses another server or other credentials from now on. Watches go on with old credentials until they end; those of
+   * another server end at once.
+   */
+  use(change: ConnectionChange): void;
   /** Ends running watches and idle connections. */
   close(): Promise<void>;
+}
+
+interface Pools {
+  readonly requests: Pool;
+  readonly watches: Pool;
 }
 
 interface Request {
@@ -115,6 +137,7 @@ export function createHttpsClient(options: HttpsClientOptions): HttpsClient {
     createSubresource: (resource, ref, subresource, body) =>
       json({ method: 'POST', path: requestPath(resource, { ...ref, subresource }), body }),
     getPath: (path, accept = 'application/json') => transport.text({ method: 'GET', path, accept }),
+    use: (change) => transport.use(change),
     close: () => transport.close(),
   };
 }
@@ -153,7 +176,7 @@ async function* watchEvents<T extends KubeObject>(
   const query = queryOf({ ...selectionQuery(options), watch: true, allowWatchBookmarks: true });
   const path = requestPath(resource, { namespace }) + query;
   try {
-    const stream = await transport.stream({ method: 'GET', path, signal }, LIMITS.client.watchSilenceMs);
+    const stream = transport.stream({ method: 'GET', path, signal }, LIMITS.client.watchSilenceMs);
     for await (const line of splitLines(stream)) {
       yield watchEvent<T>(line);
       if (signal.aborted) return;
@@ -182,52 +205,83 @@ function watchEvent<T extends KubeObject>(line: string): WatchEvent<T> {
 
 /** Connections, credentials and errors; knows paths and bytes only. */
 class Transport {
-  readonly #options: HttpsClientOptions;
-  readonly #pool: Pool;
-  readonly #prefix: string;
+  #options: HttpsClientOptions;
+  #prefix = '';
+  #pools: Pools;
+  /** Replaced, with watches that still run. */
+  readonly #old = new Set<Pools>();
 
   constructor(options: HttpsClientOptions) {
     this.#options = options;
-    const url = new URL(options.server);
+    this.#pools = this.#open();
+  }
+
+  #open(): Pools {
+    const { server, ca, cert, key, serverName, insecureSkipTlsVerify } = this.#options;
+    const url = new URL(server);
     this.#prefix = url.pathname.replace(/\/+$/, '');
-    this.#pool = new Pool(url.origin, {
-      connections: LIMITS.client.connections,
-      keepAliveTimeout: 30_000,
-      connect: {
-        ...(options.ca === undefined ? {} : { ca: options.ca }),
-        ...(options.cert === undefined ? {} : { cert: options.cert, key: options.key }),
-        ...(options.serverName === undefined ? {} : { servername: options.serverName }),
-        rejectUnauthorized: !options.insecureSkipTlsVerify,
-        timeout: 10_000,
-      },
-    });
+    const connect = {
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert, key }),
+      ...(serverName === undefined ? {} : { servername: serverName }),
+      rejectUnauthorized: !insecureSkipTlsVerify,
+      timeout: LIMITS.client.connectTimeoutMs,
+    };
+    const pool = (connections: number): Pool =>
+      new Pool(url.origin, {
+        connections,
+        keepAliveTimeout: LIMITS.client.keepAliveMs,
+        maxResponseSize: this.#options.maxAnswerBytes ?? -1,
+        connect,
+      });
+    // Apart, so that many watches never keep a request waiting.
+    return { requests: pool(LIMITS.client.connections), watches: pool(LIMITS.client.watches) };
+  }
+
+  use(change: ConnectionChange): void {
+    const old = this.#pools;
+    const isMove = change.server !== undefined && change.server !== this.#options.server;
+    this.#options = { ...this.#options, ...change };
+    this.#pools = this.#open();
+    this.#old.add(old);
+    const ended = Object.values(old).map((pool) => (isMove ? pool.destroy() : pool.close()));
+    void Promise.allSettled(ended).then(() => this.#old.delete(old));
   }
 
   async text(request: Request): Promise<string> {
-    const timeoutMs = this.#options.requestTimeoutMs ?? LIMITS.client.requestTimeoutMs;
+    const { server, requestTimeoutMs: timeoutMs = LIMITS.client.requestTimeoutMs } = this.#options;
     try {
-      const body = await this.#send(request, timeoutMs);
+      const body = await this.#send(this.#pools.requests, request, timeoutMs);
       return await body.text();
     } catch (error) {
       if (error instanceof ApiError) throw error;
       if (request.signal?.aborted) throw request.signal.reason;
+      this.#options.onContact?.(server, { type: 'unreachable', cause: error });
       throw unreachable(request.path, error);
     }
   }
 
-  async stream(request: Request, silenceMs: number): Promise<AsyncIterable<Uint8Array>> {
-    return await this.#send(request, silenceMs);
+  async *stream(request: Request, silenceMs: number): AsyncGenerator<Uint8Array> {
+    const { server } = this.#options;
+    try {
+      yield* await this.#send(this.#pools.watches, request, silenceMs);
+    } catch (error) {
+      if (!(error instanceof ApiError) && !request.signal?.aborted)
+        this.#options.onContact?.(server, { type: 'unreachable', cause: error });
+      throw error;
+    }
   }
 
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    const all = [this.#pools, ...this.#old].flatMap((pools) => Object.values(pools));
+    await Promise.all(all.map((pool) => pool.destroy()));
   }
 
-  async #send(request: Request, silenceMs: number) {
+  async #send(pool: Pool, request: Request, silenceMs: number) {
     const { method, path, body, signal, accept = 'application/json' } = request;
-    const { token, userAgent = 'kedge' } = this.#options;
+    const { server, token, userAgent = 'kedge' } = this.#options;
     const bearer = typeof token === 'function' ? await token() : token;
-    const answer = await this.#pool.request({
+    const answer = await pool.request({
       method,
       path: this.#prefix + path,
       headers: {
@@ -241,6 +295,8 @@ class Transport {
       bodyTimeout: silenceMs,
       ...(signal === undefined ? {} : { signal }),
     });
+    const isRefused = answer.statusCode === 401;
+    this.#options.onContact?.(server, { type: isRefused ? 'unauthorized' : 'answered' });
     if (answer.statusCode < 400) return answer.body;
     throw answerError(answer.statusCode, await answer.body.text(), path);
   }

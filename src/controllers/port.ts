@@ -4,6 +4,7 @@ import type { InformerFactory } from '../client/informer.ts';
 import type { Client } from '../client/port.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
+import type { CertificateAndKey } from '../lib/pki/certificate.ts';
 
 /** One control loop. Adding one is a folder and a line in `table.ts`. */
 export interface Controller {
@@ -27,6 +28,8 @@ export interface ControllerContext {
 export interface ClusterFacts {
   /** PEM of the authorities that pods verify the API server with; published as `kube-root-ca.crt`. */
   readonly rootCA: string;
+  /** Signs certificates that were asked for by CertificateSigningRequests. */
+  readonly clientCA: CertificateAndKey;
   /**
    * Every built-in resource that is stored, in its storage version; custom ones are found through their
    * definitions. What is missing here is neither collected as garbage nor deleted with its namespace.

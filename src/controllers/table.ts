@@ -1,3 +1,7 @@
+import { tokenCleanerController } from './bootstrap-token/controller.ts';
+import { approvingController } from './certificates/approving-controller.ts';
+import { cleanerController } from './certificates/cleaner-controller.ts';
+import { signingController } from './certificates/signing-controller.ts';
 import { clusterRoleAggregationController } from './clusterrole-aggregation/controller.ts';
 import { cronJobController } from './cronjob/controller.ts';
 import { daemonSetController } from './daemonset/controller.ts';
@@ -47,6 +51,10 @@ export const CONTROLLERS = [
   podGCController,
   disruptionController,
   tokenSecretController,
+  tokenCleanerController,
+  approvingController,
+  signingController,
+  cleanerController,
   resourceQuotaController,
   claimProtectionController,
   volumeProtectionController,

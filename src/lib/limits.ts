@@ -177,6 +177,11 @@ export const LIMITS = {
     endpointsAddresses: 1000,
     /** Changes of a quota's usage within this time are one write. */
     quotaStatusDelayMs: 500,
+    /** Signing requests are kept so long once they are settled, and while nobody decides (upstream's cleaner). */
+    csrSettledMs: 3_600_000,
+    csrPendingMs: 24 * 3_600_000,
+    /** Tokens are looked at again at least so often: the clock may have been set. */
+    tokenLookMs: 24 * 3_600_000,
     namespaceRetryBaseMs: 1000,
     namespaceRetryMaxMs: 30_000,
   },
@@ -201,7 +206,12 @@ export const LIMITS = {
     retryBaseMs: 1000,
   },
   client: {
-    connections: 64,
+    /** For requests that end; each watch has a connection of its own besides. */
+    connections: 16,
+    watches: 1024,
+    connectTimeoutMs: 10_000,
+    /** Longer than the pause between two heartbeats, so that these need no new connection. */
+    keepAliveMs: 30_000,
     requestTimeoutMs: 60_000,
     /** A watch without a byte for so long is dead: three missed bookmarks. */
     watchSilenceMs: 200_000,
@@ -327,6 +337,26 @@ export const LIMITS = {
     /** Keys of one ConfigMap or Secret volume are small; so is everything read back. */
     resolvConfBytes: 64 * 1024,
     environmentBytes: 1024 * 1024,
+  },
+  join: {
+    /** One certificate in PEM is one kilobyte. */
+    authorityBytes: 64 * 1024,
+    /** How long a signing request may take: approval and signature are made by the server itself. */
+    certificateMs: 30_000,
+    /** How long a board waits for its name: longer than a server needs to see that its last owner is silent. */
+    nameTakenMs: 90_000,
+    nameRetryMs: 10_000,
+    retryBaseMs: 1000,
+    retryMaxMs: 60_000,
+    /** Between two tries to join again while pods run. */
+    rejoinMaxMs: 600_000,
+    /** How often a certificate's end is looked at: the clock may have been set meanwhile. */
+    renewalLookMs: 24 * 3_600_000,
+    renewalRetryMs: 3_600_000,
+    /** Renewals of many boards are spread over this long. */
+    renewalSpreadMs: 10 * 24 * 3_600_000,
+    /** Addresses of servers remembered. */
+    servers: 16,
   },
   authn: {
     /** Tokens whose signature was checked and is remembered. */

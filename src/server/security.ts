@@ -10,6 +10,7 @@ import {
 import { isNotFound } from '../api/status.ts';
 import type { PersistentVolumeClaim } from '../api/types.gen.ts';
 import type { Client } from '../client/port.ts';
+import type { TokenUser } from '../lib/join-token.ts';
 import { certificateApproval } from './admission/certificate-approval.ts';
 import { certificateSigning } from './admission/certificate-signing.ts';
 import { clusterTrustBundleAttest } from './admission/cluster-trust-bundle-attest.ts';
@@ -20,7 +21,7 @@ import { createIdentityLookups } from './authn/identity-lookups.ts';
 import { tokenKey } from './authn/json-web-token.ts';
 import { jsonWebKeySet, openIdConfiguration } from './authn/openid.ts';
 import { createServiceAccountTokens } from './authn/service-account-tokens.ts';
-import { type DefaultObject, defaultRbacObjects } from './authz/default-objects.ts';
+import { type DefaultObject, defaultRbacObjects, NODE_BOOTSTRAPPERS } from './authz/default-objects.ts';
 import { createEscalationPlugin } from './authz/escalation.ts';
 import { createNodeAuthorizer } from './authz/node-authorizer.ts';
 import { createNodeGraph } from './authz/node-graph.ts';
@@ -30,6 +31,7 @@ import { createReviews } from './authz/reviews.ts';
 import { unionAuthorizer } from './authz/union-authorizer.ts';
 import { sendBytes } from './http/exchange.ts';
 import type { Page } from './http/path-pages.ts';
+import type { UserInfo } from './registry/definition.ts';
 import { EMPTY_CACHE } from './registry/empty-cache.ts';
 import type { WatchCache } from './watchcache/port.ts';
 
@@ -38,11 +40,14 @@ export interface SecurityOptions {
   readonly serviceAccountKeyPem: string;
   /** `iss` of those tokens. */
   readonly issuer: string;
-  /** Boards that join show it; it opens nothing but what every known user may see. */
-  readonly clusterToken: string;
+  /** Secrets that boards show when they join: they open nothing but asking for a certificate. */
+  readonly joinSecrets: Readonly<Record<TokenUser, string>>;
 }
 
-const JOINING = { name: 'system:bootstrap:server', groups: ['system:bootstrappers'] };
+const joining = (user: TokenUser): UserInfo => ({
+  name: `system:bootstrap:${user}`,
+  groups: ['system:bootstrappers', NODE_BOOTSTRAPPERS],
+});
 
 /** Who may come in and what they may do, over the cluster's own objects. Default roles exist when it resolves. */
 export async function createSecurity(options: SecurityOptions & SecurityContext): Promise<Security> {
@@ -56,7 +61,10 @@ export async function createSecurity(options: SecurityOptions & SecurityContext)
     tokens,
     lookups,
     clock,
-    staticTokens: new Map([[options.clusterToken, JOINING]]),
+    staticTokens: new Map([
+      [options.joinSecrets.node, joining('node')],
+      [options.joinSecrets.server, joining('server')],
+    ]),
   });
   const rbac = createRbacAuthorizer(
     {
@@ -111,7 +119,9 @@ async function ensureDefault(client: Client, { resource, object }: DefaultObject
 }
 
 /** `/.well-known/openid-configuration` and the keys it points to. */
-export function securityPages(options: SecurityOptions): ReadonlyMap<string, Page> {
+export function securityPages(
+  options: Pick<SecurityOptions, 'issuer' | 'serviceAccountKeyPem'>,
+): ReadonlyMap<string, Page> {
   const { issuer } = options;
   const configuration = openIdConfiguration({ issuer, keysUrl: `${issuer}/openid/v1/jwks` });
   const keys = jsonWebKeySet([tokenKey(options.serviceAccountKeyPem)]);

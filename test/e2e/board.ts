@@ -24,11 +24,51 @@ export interface Output {
 }
 
 export interface BoardOptions {
-  /** More flags of `kedge server`. */
+  /** More flags of `kedge server`, or of `kedge agent`. */
   readonly flags?: readonly string[];
   readonly agent?: boolean;
+  /** The board whose server this one joins; it then runs `kedge agent`, with the server's node token. */
+  readonly server?: Board;
+  /** What it is plugged into; a link of its own that leads nowhere by default. */
+  readonly lan?: Lan;
+  /** Last part of its address 192.168.77.x, and of its node's name when it is not the first board. */
+  readonly host?: number;
   /** The executable; the one in `dist` by default. */
   readonly binary?: string;
+}
+
+/** A switch that boards are plugged into: a network namespace with a bridge. */
+export class Lan {
+  static #count = 0;
+  readonly name = `kl${process.pid % 100_000}x${Lan.#count++}`;
+
+  static create(): Lan {
+    const lan = new Lan();
+    execFileSync('ip', ['netns', 'add', lan.name]);
+    lan.enter(['ip', 'link', 'add', 'lan', 'type', 'bridge']);
+    lan.enter(['ip', 'link', 'set', 'lan', 'up']);
+    return lan;
+  }
+
+  enter(argv: readonly string[]): string {
+    return execFileSync('nsenter', [`--net=/run/netns/${this.name}`, ...argv], { encoding: 'utf8' });
+  }
+
+  /** Gives a board's namespace an `eth0` on this switch. */
+  plug(namespace: string, host: number): void {
+    const port = `port${host}`;
+    this.enter(['ip', 'link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace]);
+    this.enter(['ip', 'link', 'set', port, 'master', 'lan', 'up']);
+  }
+
+  /** Pulls a board's cable, or plugs it in again. */
+  cable(host: number, state: 'up' | 'down'): void {
+    this.enter(['ip', 'link', 'set', `port${host}`, state]);
+  }
+
+  remove(): void {
+    execFileSync('ip', ['netns', 'delete', this.name]);
+  }
 }
 
 /**
@@ -41,6 +81,10 @@ export class Board {
   readonly #flags: readonly string[];
   readonly #agent: boolean;
   readonly #binary: string;
+  readonly #joined: Board | undefined;
+  readonly #lan: Lan | undefined;
+  readonly host: number;
+  readonly nodeName: string;
   #server: ChildProcess | undefined;
 
   private constructor(options: BoardOptions) {
@@ -52,6 +96,10 @@ export class Board {
     this.#flags = options.flags ?? [];
     this.#agent = options.agent ?? true;
     this.#binary = options.binary ?? KEDGE;
+    this.#joined = options.server;
+    this.#lan = options.lan;
+    this.host = options.host ?? 2;
+    this.nodeName = this.host === 2 ? 'board' : `board${this.host}`;
   }
 
   static create(options: BoardOptions = {}): Board {
@@ -71,9 +119,13 @@ export class Board {
   #connect(): void {
     execFileSync('ip', ['netns', 'add', this.name]);
     this.enter(['ip', 'link', 'set', 'lo', 'up']);
-    this.enter(['ip', 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0peer']);
-    this.enter(['ip', 'address', 'add', '192.168.77.2/24', 'dev', 'eth0']);
-    for (const link of ['eth0', 'eth0peer']) this.enter(['ip', 'link', 'set', link, 'up']);
+    if (this.#lan) this.#lan.plug(this.name, this.host);
+    else {
+      this.enter(['ip', 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0peer']);
+      this.enter(['ip', 'link', 'set', 'eth0peer', 'up']);
+    }
+    this.enter(['ip', 'address', 'add', `${this.address}/24`, 'dev', 'eth0']);
+    this.enter(['ip', 'link', 'set', 'eth0', 'up']);
     this.enter(['ip', 'route', 'add', 'default', 'via', '192.168.77.1']);
   }
 
@@ -120,6 +172,9 @@ export class Board {
       .sort();
   }
 
+  get address(): string {
+    return `192.168.77.${this.host}`;
+  }
   get dataDir(): string {
     return join(this.folder, 'data');
   }
@@ -127,7 +182,7 @@ export class Board {
     return join(this.folder, 'run');
   }
   get kubeconfig(): string {
-    return join(this.folder, 'kubeconfig');
+    return join((this.#joined ?? this).folder, 'kubeconfig');
   }
   get logFile(): string {
     return join(this.folder, 'kedge.log');
@@ -152,41 +207,52 @@ export class Board {
     return execFileSync('nsenter', [`--net=/run/netns/${this.name}`, ...argv], { encoding: 'utf8' });
   }
 
+  get #commonFlags(): readonly string[] {
+    return [
+      ...['--data-dir', this.dataDir, '--state-dir', this.stateDir, '--config', '/dev/null'],
+      ...['--node-name', this.nodeName, '--cgroup-root', this.name],
+    ];
+  }
   get serverFlags(): readonly string[] {
     return [
-      ...['--data-dir', this.dataDir, '--state-dir', this.stateDir, '--write-kubeconfig', this.kubeconfig],
-      ...['--config', '/dev/null', '--node-name', 'board', '--cgroup-root', this.name],
+      ...this.#commonFlags,
+      ...['--write-kubeconfig', this.kubeconfig],
       ...(this.#agent ? [] : ['--disable-agent']),
       ...this.#flags,
     ];
+  }
+  /** Command and flags of what runs on this board. */
+  get argv(): readonly string[] {
+    if (!this.#joined) return ['server', ...this.serverFlags];
+    const { address, dataDir } = this.#joined;
+    const join = ['--server', `https://${address}:6443`, '--token-file', `${dataDir}/server/node-token`];
+    return ['agent', ...this.#commonFlags, ...join, ...this.#flags];
   }
 
   /** Starts `kedge server` and waits until `/readyz` answers (and the node is Ready, with an agent). */
   async start(): Promise<void> {
     this.spawn();
-    await this.until(
-      'the API to be ready',
-      async () => (await this.kubectl(['get', '--raw', '/readyz'])).code === 0,
-    );
+    if (!this.#joined)
+      await this.until(
+        'the API to be ready',
+        async () => (await this.kubectl(['get', '--raw', '/readyz'])).code === 0,
+      );
+    const nodes = ['get', 'node', this.nodeName, '--no-headers'];
     if (this.#agent) {
       await this.until('the node to be Ready', async () =>
-        / Ready /.test((await this.kubectl(['get', 'nodes', '--no-headers'])).stdout),
+        / Ready /.test((await (this.#joined ?? this).kubectl(nodes)).stdout),
       );
     }
   }
 
-  /** Starts `kedge server` without waiting. */
+  /** Starts `kedge server` or `kedge agent` without waiting. */
   spawn(env: Readonly<Record<string, string>> = {}): ChildProcess {
     const log = openSync(this.logFile, 'a');
-    const child = spawn(
-      'nsenter',
-      [`--net=/run/netns/${this.name}`, this.#binary, 'server', ...this.serverFlags],
-      {
-        stdio: ['ignore', log, log],
-        detached: true,
-        env: { ...process.env, ...env },
-      },
-    );
+    const child = spawn('nsenter', [`--net=/run/netns/${this.name}`, this.#binary, ...this.argv], {
+      stdio: ['ignore', log, log],
+      detached: true,
+      env: { ...process.env, ...env },
+    });
     closeSync(log);
     this.#server = child;
     return child;

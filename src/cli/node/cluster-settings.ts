@@ -8,9 +8,6 @@ export interface ClusterSettings {
   readonly clusterDomain: string;
 }
 
-/** Where the API server shows its settings to nodes. */
-export const SETTINGS_PATH = '/v1-kedge/config';
-
 /** Reads what a server answered or a file holds. Throws an `Error` that names what is missing or wrong. */
 export function parseClusterSettings(text: string): ClusterSettings {
   const given = JSON.parse(text) as Partial<Record<keyof ClusterSettings, unknown>> | null;

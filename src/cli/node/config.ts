@@ -3,7 +3,8 @@ import { hostname } from 'node:os';
 import ipaddr from 'ipaddr.js';
 import { dns1123SubdomainProblems } from '../../api/names.ts';
 import type { Taint } from '../../api/types.gen.ts';
-import type { LogLevel } from '../../lib/log.ts';
+import { parseJoinToken } from '../../lib/join-token.ts';
+import { errorText, type LogLevel } from '../../lib/log.ts';
 import { isAllowedNodeLabel } from '../../server/admission/node-labels.ts';
 import { usageFailure } from '../failure.ts';
 import type { FlagValues } from '../flag.ts';
@@ -63,19 +64,27 @@ export function addressFlag(flag: string, value: string): string {
   return value;
 }
 
-/** The value of `--<flag>`, or what the file of `--<flag>-file` holds. Throws when both are given. */
-export function secretFlag(values: FlagValues, flag: string): string | undefined {
+/** The value of `--<flag>`, or what the file of `--<flag>-file` holds: a join token or a secret that can be one. */
+export function tokenFlag(values: FlagValues, flag: string): string | undefined {
   const value = optionalFlag(values, flag);
   const file = optionalFlag(values, `${flag}-file`);
   if (value !== undefined && file !== undefined)
     throw usageFailure(`give --${flag} or --${flag}-file, not both`);
-  if (file === undefined) return value;
+  const token = file === undefined ? value : readSecret(`--${flag}-file`, file);
+  if (token === undefined) return undefined;
+  try {
+    parseJoinToken(token);
+    return token;
+  } catch (cause) {
+    throw usageFailure(`--${flag}${file === undefined ? '' : `-file ${file}`} ${errorText(cause)}`);
+  }
+}
+
+function readSecret(flag: string, file: string): string {
   try {
     return readFileSync(file, 'utf8').trim();
   } catch (cause) {
-    throw usageFailure(
-      `cannot read --${flag}-file ${file}: ${cause instanceof Error ? cause.message : cause}`,
-    );
+    throw usageFailure(`cannot read ${flag} ${file}: ${errorText(cause)}`);
   }
 }
 

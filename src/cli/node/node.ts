@@ -3,7 +3,6 @@ import { type Agent, startAgent } from '../../agent/agent.ts';
 import { nodes } from '../../api/resources.gen.ts';
 import { createEventRecorder } from '../../client/event-writer.ts';
 import type { InformerFactory } from '../../client/informer.ts';
-import { createInformerFactory } from '../../client/informer-factory.ts';
 import type { NodeApi } from '../../client/node-port.ts';
 import type { Client } from '../../client/port.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -30,6 +29,8 @@ export interface NodeOptions {
   readonly cluster: ClusterSettings;
   /** Has the rights of this node: in process where the server runs here, over HTTPS elsewhere. */
   readonly client: Client;
+  /** Over that client; started here. */
+  readonly informers: InformerFactory;
   readonly clock: Clock;
   readonly log: Logger;
   readonly exec: Exec;
@@ -50,10 +51,9 @@ export interface RunningNode {
  * as on a board that joined: what it may not see here, it could not see there.
  */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
-  const { config, cluster, client, clock, log, exec } = options;
+  const { config, cluster, client, informers, clock, log, exec } = options;
   const nodeName = config.name;
   const containerd = await startOwnContainerd(options);
-  const informers = createInformerFactory({ client, clock, log: log.child('informers') });
   const runtime = createRuntime(options, { containerd, informers });
   const proxy = config.disabled.has('service-proxy')
     ? undefined

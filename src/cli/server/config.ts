@@ -9,8 +9,8 @@ import {
   type NodeConfig,
   nodeConfig,
   optionalFlag,
-  secretFlag,
   textFlag,
+  tokenFlag,
 } from '../node/config.ts';
 
 /** What `kedge server` runs with, checked. */
@@ -46,8 +46,8 @@ export function serverConfig(values: FlagValues): ServerConfig {
       path: textFlag(values, 'write-kubeconfig'),
       mode: octal('write-kubeconfig-mode', mode),
     },
-    token: secretFlag(values, 'token'),
-    agentToken: secretFlag(values, 'agent-token'),
+    token: tokenFlag(values, 'token'),
+    agentToken: tokenFlag(values, 'agent-token'),
     cluster: clusterSettings(values),
     nodePorts: portRange('service-node-port-range', textFlag(values, 'service-node-port-range')),
     node,

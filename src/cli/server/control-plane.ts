@@ -9,11 +9,13 @@ import { startMaintenance } from '../../datastore/maintenance.ts';
 import { StorageError } from '../../datastore/port.ts';
 import { openSqliteDatastore, type SqliteDatastore } from '../../datastore/sqlite/datastore.ts';
 import type { Clock } from '../../lib/clock.ts';
+import type { TokenUser } from '../../lib/join-token.ts';
 import { errorText, type Logger } from '../../lib/log.ts';
 import { startScheduler } from '../../scheduler/scheduler.ts';
 import { createAdmission } from '../../server/admission/table.ts';
 import { type ApiServer, createApiServer } from '../../server/api-server.ts';
 import { legacyTokenSigner } from '../../server/authn/legacy-tokens.ts';
+import { joinPages } from '../../server/http/join-pages.ts';
 import type { Listener, TlsFiles } from '../../server/http/listener.ts';
 import { ensureClusterToken } from '../../server/pki/cluster-token.ts';
 import { writeKubeconfig } from '../../server/pki/kubeconfig.ts';
@@ -45,22 +47,18 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const stops: (() => Promise<void>)[] = [() => datastore.close()];
   stops.push(startMaintenance({ datastore, clock, log: log.child('datastore') }));
   try {
-    const clusterToken = await ensureClusterToken({
-      path: join(config.dataDir, 'server/token'),
-      wanted: config.token,
-      caPem: pki.serverCa.certificatePem,
-    });
     const security = {
-      clusterToken,
+      joinSecrets: await ensureJoinSecrets(config, pki),
       serviceAccountKeyPem: pki.serviceAccountKeyPem,
       issuer: `https://kubernetes.default.svc.${config.cluster.clusterDomain}`,
     };
+    const caPem = pki.serverCa.certificatePem;
     const server = await createApiServer({
       datastore,
       definitions: RESOURCES,
       admission: createAdmission,
       security: (context) => createSecurity({ ...security, ...context }),
-      pages: securityPages(security),
+      pages: new Map([...securityPages(security), ...joinPages({ caPem, settings: config.cluster })]),
       nodeConnector: options.nodeConnector,
       serviceCidr: config.cluster.serviceCIDR,
       nodePorts: { first: config.nodePorts.from, last: config.nodePorts.to },
@@ -133,6 +131,19 @@ function ensurePki({ config, clock, log }: ControlPlaneOptions): Promise<ServerP
     clock,
     log: log.child('pki'),
   });
+}
+
+async function ensureJoinSecrets(
+  { dataDir, token, agentToken }: ServerConfig,
+  pki: ServerPki,
+): Promise<Readonly<Record<TokenUser, string>>> {
+  const caPem = pki.serverCa.certificatePem;
+  const ensure = (user: TokenUser, file: string, wanted: string | undefined): Promise<string> =>
+    ensureClusterToken({ path: join(dataDir, 'server', file), user, wanted, caPem });
+  return {
+    server: await ensure('server', 'token', token),
+    node: await ensure('node', 'node-token', agentToken),
+  };
 }
 
 function localAddresses(): string[] {
@@ -237,6 +248,7 @@ function startLoops(
         cluster: {
           clusterCIDR: config.cluster.clusterCIDR,
           rootCA: pki.serverCa.certificatePem,
+          clientCA: pki.clientCa,
           resources: server.registry.endpoints
             .filter(({ conversion, served }) => !conversion && !served.definition.virtual)
             .map(({ resource }) => resource),

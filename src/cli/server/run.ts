@@ -1,3 +1,4 @@
+import { createInformerFactory } from '../../client/informer-factory.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { createExec } from '../../lib/exec.ts';
 import { Failure } from '../failure.ts';
@@ -33,6 +34,7 @@ async function start(config: ServerConfig, running: Running): Promise<void> {
   });
   const started = await startNode({
     ...{ config: config.node, cluster: config.cluster, client, clock, log, signal },
+    informers: createInformerFactory({ client, clock, log: log.child('informers') }),
     exec: createExec(),
     containerdHint: '; without it, --disable-agent runs the API alone',
   });

@@ -34,6 +34,7 @@ export class TestCluster {
       events: createEventRecorder({ client, clock, log: silentLogger, component: 'test' }),
       cluster: {
         rootCA: 'PEM',
+        clientCA: { certificatePem: 'PEM', keyPem: 'PEM' },
         resources: served,
         signLegacyToken: async ({ serviceAccountName }) => `token-of-${serviceAccountName}`,
       },

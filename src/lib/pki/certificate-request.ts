@@ -32,9 +32,13 @@ const SIGNATURES: Readonly<Record<string, string>> = {
 
 export interface CertificateRequest {
   readonly subject: Required<Subject>;
+  /** The whole subject, with parts that `subject` does not know. */
+  readonly subjectDer: Buffer;
   readonly publicKey: KeyObject;
-  readonly names: AlternativeNames;
+  readonly names: Required<AlternativeNames>;
 }
+
+const NO_NAMES: Required<AlternativeNames> = { dnsNames: [], ips: [], emails: [], uris: [] };
 
 /** A PKCS #10 signing request (RFC 2986) as PEM. */
 export function createCertificateRequest(options: {
@@ -75,12 +79,13 @@ export function parseCertificateRequest(pem: string): CertificateRequest {
     throw new Error('signature does not match the key');
   return {
     subject: decodeSubject(subject.content),
+    subjectDer: subject.raw,
     publicKey,
-    names: attributes ? requestedNames(attributes.content) : { dnsNames: [], ips: [] },
+    names: attributes ? requestedNames(attributes.content) : NO_NAMES,
   };
 }
 
-function requestedNames(attributes: Buffer): AlternativeNames {
+function requestedNames(attributes: Buffer): Required<AlternativeNames> {
   for (const attribute of parseDer(attributes)) {
     const [type, values] = parseDer(attribute.content);
     if (!type || !values || identifierText(type.content) !== EXTENSION_REQUEST) continue;
@@ -92,5 +97,5 @@ function requestedNames(attributes: Buffer): AlternativeNames {
         return decodeAlternativeNames(value.content);
     }
   }
-  return { dnsNames: [], ips: [] };
+  return NO_NAMES;
 }

@@ -11,6 +11,7 @@ import {
   time,
 } from './der.ts';
 import { fromPem, privateKey, publicKeyDer, toPem } from './key.ts';
+import { encodeExtendedKeyUsage, encodeKeyUsage, type KeyUsage } from './key-usages.ts';
 import { type AlternativeNames, encodeAlternativeNames, encodeSubject, type Subject } from './names.ts';
 
 export interface CertificateAndKey {
@@ -20,6 +21,8 @@ export interface CertificateAndKey {
 
 export interface IssueOptions {
   readonly subject: Subject;
+  /** The subject as a request has it, byte for byte, with parts that `subject` does not know. */
+  readonly subjectDer?: Uint8Array;
   readonly publicKey: KeyObject;
   /** Who signs; the certificate's own key (a CA) when absent. */
   readonly issuer?: CertificateAndKey;
@@ -27,15 +30,18 @@ export interface IssueOptions {
   readonly selfSigningKeyPem?: string;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
-  /** `ca` may sign others; the rest is for TLS. */
-  readonly use: 'ca' | 'server' | 'client' | 'server and client';
+  /** `ca` may sign others; the rest is for TLS, or for exactly what these usages say. */
+  readonly use: keyof typeof USES | readonly KeyUsage[];
   readonly names?: AlternativeNames;
 }
 
 const ECDSA_WITH_SHA256 = sequence(objectIdentifier('1.2.840.10045.4.3.2'));
-const KEY_USAGE = { digitalSignature: 0x80, keyCertSign: 0x04, cRLSign: 0x02 };
-const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
-const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
+const USES = {
+  ca: ['digital signature', 'cert sign', 'crl sign'],
+  server: ['digital signature', 'server auth'],
+  client: ['digital signature', 'client auth'],
+  'server and client': ['digital signature', 'server auth', 'client auth'],
+} as const satisfies Record<string, readonly KeyUsage[]>;
 
 /** An X.509 v3 certificate (RFC 5280), signed with ECDSA and SHA-256, as PEM. */
 export function issueCertificate(options: IssueOptions): string {
@@ -51,7 +57,7 @@ export function issueCertificate(options: IssueOptions): string {
     ECDSA_WITH_SHA256,
     issuerName,
     sequence(time(options.notBeforeMs), time(options.notAfterMs)),
-    encodeSubject(options.subject),
+    options.subjectDer ?? encodeSubject(options.subject),
     publicDer,
     context(3, extensions(options, publicDer, publicKeyDer(privateKey(signingPem))), true),
   );
@@ -68,18 +74,13 @@ function serialNumber(): Buffer {
 
 function extensions(options: IssueOptions, publicDer: Buffer, issuerPublicDer: Buffer): Buffer {
   const isCa = options.use === 'ca';
-  const usage = isCa
-    ? KEY_USAGE.digitalSignature | KEY_USAGE.keyCertSign | KEY_USAGE.cRLSign
-    : KEY_USAGE.digitalSignature;
-  const unusedBits = isCa ? 1 : 7;
-  const purposes = [
-    ...(options.use.includes('server') ? [SERVER_AUTH] : []),
-    ...(options.use.includes('client') ? [CLIENT_AUTH] : []),
-  ];
+  const usages = typeof options.use === 'string' ? USES[options.use] : options.use;
+  const bits = encodeKeyUsage(usages);
+  const purposes = encodeExtendedKeyUsage(usages);
   const names = options.names ? encodeAlternativeNames(options.names) : undefined;
   return sequence(
-    extension('2.5.29.15', bitString(Buffer.from([usage]), unusedBits), true),
-    ...(isCa ? [] : [extension('2.5.29.37', sequence(...purposes.map(objectIdentifier)))]),
+    ...(bits ? [extension('2.5.29.15', bits, true)] : []),
+    ...(purposes ? [extension('2.5.29.37', purposes)] : []),
     extension('2.5.29.19', isCa ? sequence(boolean(true)) : sequence(), true),
     extension('2.5.29.14', octetString(keyIdentifier(publicDer))),
     extension('2.5.29.35', sequence(context(0, keyIdentifier(issuerPublicDer), false))),

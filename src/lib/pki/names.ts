@@ -21,6 +21,8 @@ export interface Subject {
 export interface AlternativeNames {
   readonly dnsNames: readonly string[];
   readonly ips: readonly string[];
+  readonly emails?: readonly string[];
+  readonly uris?: readonly string[];
 }
 
 const COMMON_NAME = '2.5.4.3';
@@ -56,16 +58,22 @@ export function encodeAlternativeNames(names: AlternativeNames): Buffer | undefi
   const general = [
     ...names.dnsNames.map((name) => context(2, Buffer.from(name, 'latin1'), false)),
     ...names.ips.map((ip) => context(7, ipBytes(ip), false)),
+    ...(names.emails ?? []).map((email) => context(1, Buffer.from(email, 'latin1'), false)),
+    ...(names.uris ?? []).map((uri) => context(6, Buffer.from(uri, 'latin1'), false)),
   ];
   if (general.length === 0) return undefined;
   return sequence(objectIdentifier(SUBJECT_ALT_NAME), octetString(sequence(...general)));
 }
 
-export function decodeAlternativeNames(extensionValue: Buffer): AlternativeNames {
+export function decodeAlternativeNames(extensionValue: Buffer): Required<AlternativeNames> {
   const [list] = parseDer(extensionValue);
   const general: DerElement[] = list ? parseDer(list.content) : [];
+  const texts = (wanted: number): string[] =>
+    general.filter(({ tag }) => tag === wanted).map(({ content }) => content.toString('latin1'));
   return {
-    dnsNames: general.filter(({ tag }) => tag === 0x82).map(({ content }) => content.toString('latin1')),
+    dnsNames: texts(0x82),
+    emails: texts(0x81),
+    uris: texts(0x86),
     ips: general.filter(({ tag }) => tag === 0x87).map(({ content }) => ipText(content)),
   };
 }

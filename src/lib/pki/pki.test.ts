@@ -122,7 +122,7 @@ describe('signing requests', () => {
     });
     const request = parseCertificateRequest(pem);
     expect(request.subject).toEqual({ commonName: 'system:node:pi', organizations: ['system:nodes'] });
-    expect(request.names).toEqual({ dnsNames: ['pi'], ips: ['10.0.0.2'] });
+    expect(request.names).toEqual({ dnsNames: ['pi'], ips: ['10.0.0.2'], emails: [], uris: [] });
     expect(request.publicKey.equals(publicKeyOf(keyPem))).toBe(true);
     expect(new x509.Pkcs10CertificateRequest(pem).subject).toBe('O=system:nodes, CN=system:node:pi');
   });

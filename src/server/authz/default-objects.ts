@@ -54,7 +54,26 @@ const CLUSTER_BINDINGS: Readonly<Record<string, readonly Subject[]>> = {
   'system:service-account-issuer-discovery': [group('system:serviceaccounts')],
   'system:cluster-trust-bundle-discovery': [group('system:serviceaccounts')],
   'kedge:agent': [group('system:nodes')],
+  'kedge:ca-viewer': [group('system:authenticated'), group('system:unauthenticated')],
 };
+
+/** Whoever may have a node join: the cluster's own tokens, and bootstrap tokens that are in it. */
+export const NODE_BOOTSTRAPPERS = 'system:bootstrappers:kedge:default-node-token';
+
+/** Bindings of another name than their ClusterRole's, as kubeadm makes them: binding, role, subjects. */
+const JOIN_BINDINGS: readonly (readonly [string, string, readonly Subject[]])[] = [
+  ['kedge:node-bootstrapper', 'system:node-bootstrapper', [group(NODE_BOOTSTRAPPERS)]],
+  [
+    'kedge:node-autoapprove-bootstrap',
+    'system:certificates.k8s.io:certificatesigningrequests:nodeclient',
+    [group(NODE_BOOTSTRAPPERS)],
+  ],
+  [
+    'kedge:node-autoapprove-certificate-rotation',
+    'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient',
+    [group('system:nodes')],
+  ],
+];
 
 const leases = (name: string): readonly [string, readonly PolicyRule[], readonly Subject[]] => [
   `system::leader-locking-${name}`,
@@ -119,9 +138,9 @@ export function defaultRbacObjects(): readonly DefaultObject<
     metadata: meta(name, undefined, ROLE_LABELS[name]),
     rules: [...rules],
   });
-  const clusterBinding = (name: string, subjects: readonly Subject[]): ClusterRoleBinding => ({
+  const clusterBinding = (name: string, subjects: readonly Subject[], role = name): ClusterRoleBinding => ({
     metadata: meta(name),
-    roleRef: roleRef('ClusterRole', name),
+    roleRef: roleRef('ClusterRole', role),
     ...(subjects.length === 0 ? {} : { subjects: [...subjects] }),
   });
   const aggregated = ([name, labels]: readonly [string, readonly string[]]): ClusterRole => ({
@@ -150,6 +169,10 @@ export function defaultRbacObjects(): readonly DefaultObject<
     ...Object.entries(CLUSTER_BINDINGS).map(([name, subjects]) => ({
       resource: clusterRoleBindings,
       object: clusterBinding(name, subjects),
+    })),
+    ...JOIN_BINDINGS.map(([name, role, subjects]) => ({
+      resource: clusterRoleBindings,
+      object: clusterBinding(name, subjects, role),
     })),
     ...Object.keys(CONTROLLER_ROLES).map((name) => ({
       resource: clusterRoleBindings,

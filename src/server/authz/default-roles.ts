@@ -1,8 +1,9 @@
 import type { PolicyRule } from '../../api/types.gen.ts';
+import { CA_CERTS_PATH } from '../../client/join-paths.ts';
 import { agentRules, nodeRules } from './node-rules.ts';
 import { CREATE, EVENTS, READ, READ_WRITE, rule, urls, WRITE } from './policy-rule.ts';
 
-/** ClusterRoles every cluster has, upstream's plus one of our own for the network of agents. */
+/** ClusterRoles every cluster has, upstream's plus two of our own for agents and for boards that join. */
 export const CLUSTER_ROLES: Readonly<Record<string, readonly PolicyRule[]>> = {
   'cluster-admin': [rule(['*'], ['*'], ['*']), urls(['*'], ['*'])],
   'system:discovery': [
@@ -294,6 +295,7 @@ export const CLUSTER_ROLES: Readonly<Record<string, readonly PolicyRule[]>> = {
     rule(READ, ['resource.k8s.io'], ['resourceclaims', 'resourceclaims/status', 'resourceclaimtemplates']),
   ],
   'kedge:agent': agentRules(),
+  'kedge:ca-viewer': [urls(['get'], [CA_CERTS_PATH])],
 };
 
 /** Roles that collect the rules of every ClusterRole with one of these labels. */

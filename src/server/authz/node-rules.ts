@@ -1,5 +1,6 @@
 import type { PolicyRule } from '../../api/types.gen.ts';
-import { CREATE, READ, rule } from './policy-rule.ts';
+import { SETTINGS_PATH } from '../../client/join-paths.ts';
+import { CREATE, READ, rule, urls } from './policy-rule.ts';
 
 /** What a node may do wherever no object of somebody else is concerned (upstream's NodeRules). */
 export function nodeRules(): PolicyRule[] {
@@ -43,5 +44,6 @@ export function agentRules(): PolicyRule[] {
     rule(READ, [''], ['endpoints', 'namespaces', 'nodes', 'pods', 'services']),
     rule(READ, ['discovery.k8s.io'], ['endpointslices']),
     rule(READ, ['networking.k8s.io'], ['networkpolicies', 'servicecidrs']),
+    urls(['get'], [SETTINGS_PATH]),
   ];
 }

@@ -2,6 +2,7 @@ import type { Http2ServerRequest } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import { apiError } from '../../api/status.ts';
 import { ANONYMOUS } from '../authn/authenticator.ts';
+import { CA_CERTS_PATH } from '../../client/join-paths.ts';
 import type { Authenticator } from '../authn/port.ts';
 import type { UserInfo } from '../registry/definition.ts';
 
@@ -10,8 +11,8 @@ type Subject = { readonly commonName: string; readonly organizations: readonly s
 /** Reading a certificate's subject costs; a connection has one for its whole life. */
 const subjects = new WeakMap<object, Subject | 'none'>();
 
-/** Whoever asks may see these without a credential: load balancers and watchdogs have none. */
-const ANONYMOUS_PATHS: ReadonlySet<string> = new Set(['/healthz', '/livez', '/readyz']);
+/** Whoever asks may see these without a credential: load balancers, watchdogs and boards that join have none. */
+const ANONYMOUS_PATHS: ReadonlySet<string> = new Set(['/healthz', '/livez', '/readyz', CA_CERTS_PATH]);
 
 /**
  * Who sends the request. Throws 401 for a bad credential, and for none, unless the path is one that answers everybody

@@ -43,7 +43,7 @@ export async function listen(
     allowHTTP1: true,
     ...contextOptions(options.tls),
     requestCert: options.tls.clientCa !== undefined,
-    // A certificate of somebody else's authority is no credential here; authentication decides what remains.
+    // Authentication answers a certificate that does not verify, with a Status instead of a broken connection.
     rejectUnauthorized: false,
     settings: {
       maxConcurrentStreams: LIMITS.http.streamsPerConnection,

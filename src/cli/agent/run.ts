@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import { connectToServer, type ServerConnection } from '../../agent/join/connection.ts';
+import { JoinRefused } from '../../agent/join/join.ts';
+import { createInformerFactory } from '../../client/informer-factory.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { createExec } from '../../lib/exec.ts';
+import { Failure } from '../failure.ts';
+import { parseClusterSettings } from '../node/cluster-settings.ts';
+import { startNode } from '../node/node.ts';
+import { type Running, stayRunning, writePidFile } from '../running.ts';
+import type { AgentConfig } from './config.ts';
+
+/** Runs until SIGTERM or SIGINT, which also ends a start half way. Containers go on running. Returns the exit code. */
+export async function runAgent(config: AgentConfig): Promise<number> {
+  if (process.getuid?.() !== 0) throw new Failure('containers need root: run as root');
+  return await stayRunning(config.node, (running) => start(config, running));
+}
+
+async function start(config: AgentConfig, running: Running): Promise<void> {
+  const { log, signal } = running;
+  const clock = systemClock;
+  const connection = await connect(config, running);
+  running.onStop(() => connection.stop());
+  const cluster = await connection.settings(parseClusterSettings);
+  signal.throwIfAborted();
+  writePidFile(config.node, running);
+  const { client } = connection;
+  const informers = createInformerFactory({ client, clock, log: log.child('informers') });
+  connection.follow(informers);
+  const node = await startNode({
+    ...{ config: config.node, cluster, client, informers, clock, log, signal },
+    exec: createExec(),
+  });
+  running.onStop(() => node.stop());
+}
+
+async function connect({ node, server, token }: AgentConfig, running: Running): Promise<ServerConnection> {
+  const { log, signal } = running;
+  try {
+    return await connectToServer({
+      ...{ server, token, signal },
+      nodeName: node.name,
+      dataDir: join(node.dataDir, 'agent'),
+      clock: systemClock,
+      log: log.child('join'),
+    });
+  } catch (cause) {
+    if (cause instanceof JoinRefused) throw new Failure(cause.message, 1, { cause });
+    throw cause;
+  }
+}
