@@ -247,7 +247,7 @@ export class FakeClient implements Client {
       throw conflict(resource, ref.name, MODIFIED);
     if (uid && uid !== old.metadata.uid) throw conflict(resource, ref.name, MODIFIED);
     const next: T & { status?: unknown; spec?: unknown } = structuredClone(wanted);
-    if (subresource === 'status') {
+    if (subresource === 'status' || subresource === 'approval') {
       const { status } = next;
       for (const key of Object.keys(next)) delete (next as Record<string, unknown>)[key];
       Object.assign(next, structuredClone(old), { status });

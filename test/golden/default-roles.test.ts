@@ -12,7 +12,7 @@ import { defaultRbacObjects } from '../../src/server/authz/default-objects.ts';
 /**
  * The roles and bindings of Kubernetes 1.36 (plugin/pkg/auth/authorizer/rbac/bootstrappolicy), one line each, rules
  * indented below: verbs, then groups/resources or paths, then names in brackets. Those that feature gates add are
- * there for every kind that is served. Only `kedge:agent` is our own.
+ * there for every kind that is served. Our own begin with `kedge:`.
  */
 const golden = readFileSync(new URL('./default-roles.txt', import.meta.url), 'utf8');
 

@@ -9,6 +9,7 @@ import { type Clock, sleep } from '../../lib/clock.ts';
 import { caHashOf, type JoinToken } from '../../lib/join-token.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import { errorText, type Logger } from '../../lib/log.ts';
+import type { ServerAddress } from '../tunnel/tunnel.ts';
 import { endOf, type Identity, IdentityFile, nodeNameOf } from './identity.ts';
 import {
   isForeignServer,
@@ -41,6 +42,8 @@ export interface ServerConnectionOptions {
 export interface ServerConnection {
   /** Has the rights of the node, whatever happens to addresses and certificates. */
   readonly client: HttpsClient;
+  /** Where the server is now, and what to show it. */
+  readonly address: ServerAddress;
   /** The cluster's settings: those on the disk where `parse` takes them, else once the server has said them. */
   settings<T>(parse: (text: string) => T): Promise<T>;
   /** Learns from the cluster where its servers are. Call it before the informers start. */
@@ -139,6 +142,11 @@ class Connection implements ServerConnection {
       onRenewed: (fresh) => this.#take({ ...fresh, caPem: this.#identity.caPem }),
     });
     this.#renewal.start();
+  }
+
+  get address(): ServerAddress {
+    const { certificatePem: cert, keyPem: key, caPem: ca } = this.#identity;
+    return { server: this.#parts.addresses.current, ca, cert, key, serverName: SERVER_NAME };
   }
 
   async settings<T>(parse: (text: string) => T): Promise<T> {

@@ -90,17 +90,20 @@ export interface ServerAddress {
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
+  /** Name to verify the server's certificate against, where it is not the host in `server`. */
+  readonly serverName?: string;
 }
 
 /** Opens the WebSocket of a tunnel. Rejects with what the server or the system says. */
 export function dialServer(address: ServerAddress, signal: AbortSignal): Promise<Link> {
-  const { server, ca, cert, key } = address;
+  const { server, ca, cert, key, serverName } = address;
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(
       new URL(TUNNEL_PATH, server).href.replace(/^http/, 'ws'),
       [TUNNEL_PROTOCOL],
       {
         ...{ ca, cert, key },
+        ...(serverName === undefined ? {} : { servername: serverName }),
         perMessageDeflate: false,
         maxPayload: LIMITS.tunnel.messageBytes,
         handshakeTimeout: LIMITS.tunnel.connectTimeoutMs,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { connectToServer, type ServerConnection } from '../../agent/join/connection.ts';
 import { JoinRefused } from '../../agent/join/join.ts';
+import { dialServer, startTunnel } from '../../agent/tunnel/tunnel.ts';
 import { createInformerFactory } from '../../client/informer-factory.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { createExec } from '../../lib/exec.ts';
@@ -32,6 +33,13 @@ async function start(config: AgentConfig, running: Running): Promise<void> {
     exec: createExec(),
   });
   running.onStop(() => node.stop());
+  const tunnel = startTunnel({
+    api: node.api,
+    dial: (aborted) => dialServer(connection.address, aborted),
+    clock,
+    log: log.child('tunnel'),
+  });
+  running.onStop(() => tunnel.stop());
 }
 
 async function connect({ node, server, token }: AgentConfig, running: Running): Promise<ServerConnection> {

@@ -1,8 +1,8 @@
 import type { Http2ServerRequest } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import { apiError } from '../../api/status.ts';
-import { ANONYMOUS } from '../authn/authenticator.ts';
 import { CA_CERTS_PATH } from '../../client/join-paths.ts';
+import { ANONYMOUS } from '../authn/authenticator.ts';
 import type { Authenticator } from '../authn/port.ts';
 import type { UserInfo } from '../registry/definition.ts';
 
