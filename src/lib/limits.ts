@@ -240,6 +240,10 @@ export const LIMITS = {
     /** Changes of Services within this are applied as one. */
     coalesceMs: 50,
     retry: { baseMs: 500, maxMs: 60_000 },
+    /** Where there are other boards: how often their routes are looked for, since a link that was down takes them along. */
+    routeCheckMs: 30_000,
+    /** What VXLAN adds to a packet over IPv4. */
+    vxlanBytes: 50,
     /** `conntrack` runs after one change. */
     staleFlows: 32,
   },
