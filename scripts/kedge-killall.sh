@@ -166,6 +166,8 @@ remove_network() {
   remove_host_ports ip6tables
   cidr=$(setting service-cidr 10.43.0.0/16)
   dns=$(setting cluster-dns 10.43.0.10)
+  ip link delete kedge-overlay 2>/dev/null
+  ip route flush proto 107 2>/dev/null
   ip route delete "$cidr" dev lo 2>/dev/null
   case "$dns" in *:*) length=128 ;; *) length=32 ;; esac
   ip address delete "$dns/$length" dev lo 2>/dev/null

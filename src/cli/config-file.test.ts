@@ -9,7 +9,7 @@ import { parseFlags } from './parse.ts';
 
 const flags = {
   config: { type: 'string', describe: '', group: 'x' },
-  'node-name': { type: 'string', describe: '', group: 'x' },
+  'node-name': { type: 'string', alias: 'machine-name', describe: '', group: 'x' },
   'node-label': { type: 'list', describe: '', group: 'x' },
   'https-listen-port': { type: 'number', default: 6443, describe: '', group: 'x' },
   'disable-agent': { type: 'boolean', default: false, describe: '', group: 'x' },
@@ -35,6 +35,11 @@ describe('configuration files', () => {
       'node-name': 'b',
       'node-label': ['x=1', 'y=2', 'z=3'],
     });
+  });
+
+  it('knows a flag by its other name', () => {
+    writeFileSync(path, 'machine-name: a\n');
+    expect(readConfigFiles(path, true, flags)).toEqual({ 'node-name': 'a' });
   });
 
   it('names the nearest key for an unknown one', () => {

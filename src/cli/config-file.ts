@@ -51,7 +51,7 @@ function apply(
   raw: unknown,
 ): void {
   const appends = key.endsWith('+');
-  const name = appends ? key.slice(0, -1) : key;
+  const name = flagName(flags, appends ? key.slice(0, -1) : key);
   const flag = flags[name];
   if (!Object.hasOwn(flags, name) || flag === undefined)
     throw usageFailure(unknownKey(file, key, name, flags));
@@ -65,6 +65,12 @@ function apply(
   } else {
     values[name] = converted.value;
   }
+}
+
+/** K3s' name of a flag that has another here counts in files as it does on the command line. */
+function flagName(flags: Flags, key: string): string {
+  if (Object.hasOwn(flags, key) || key.length === 1) return key;
+  return Object.entries(flags).find(([, { alias }]) => alias === key)?.[0] ?? key;
 }
 
 function unknownKey(file: string, key: string, name: string, flags: Flags): string {

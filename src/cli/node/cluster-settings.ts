@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { OVERLAY_MODES, type OverlayMode } from '../../network/overlay/plan.ts';
 
 /** What all boards of a cluster must agree on. The server says it; a board that joins asks (`SETTINGS_PATH`). */
 export interface ClusterSettings {
@@ -6,6 +7,8 @@ export interface ClusterSettings {
   readonly serviceCIDR: string;
   readonly clusterDNS: string;
   readonly clusterDomain: string;
+  /** How pods of different boards reach each other, where a board can do that. */
+  readonly overlay: OverlayMode;
 }
 
 /** Reads what a server answered or a file holds. Throws an `Error` that names what is missing or wrong. */
@@ -16,8 +19,8 @@ export function parseClusterSettings(text: string): ClusterSettings {
     return typeof value !== 'string' || !isValid(value);
   });
   if (wrong) throw new Error(`the cluster's settings lack a usable ${wrong[0]}`);
-  const { clusterCIDR, serviceCIDR, clusterDNS, clusterDomain } = given as ClusterSettings;
-  return { clusterCIDR, serviceCIDR, clusterDNS, clusterDomain };
+  const { clusterCIDR, serviceCIDR, clusterDNS, clusterDomain, overlay } = given as ClusterSettings;
+  return { clusterCIDR, serviceCIDR, clusterDNS, clusterDomain, overlay };
 }
 
 const VALID = {
@@ -25,4 +28,5 @@ const VALID = {
   serviceCIDR: ipaddr.isValidCIDR,
   clusterDNS: ipaddr.isValid,
   clusterDomain: (value: string) => /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(value),
+  overlay: (value: string) => OVERLAY_MODES.some((mode) => mode === value),
 } as const satisfies Record<keyof ClusterSettings, (value: string) => boolean>;

@@ -15,6 +15,8 @@ import {
   startNetworkPolicy,
 } from '../../netpolicy/enforcer.ts';
 import { startDns } from '../../network/dns/dns.ts';
+import { overlayKernel } from '../../network/overlay/kernel.ts';
+import { type Overlay, startOverlay } from '../../network/overlay/overlay.ts';
 import { startServiceProxy } from '../../network/services/proxy.ts';
 import { type Containerd, startContainerd } from '../../runtime/containerd-daemon.ts';
 import { createCtrRuntime } from '../../runtime/ctr/ctr-runtime.ts';
@@ -54,7 +56,15 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { config, cluster, client, informers, clock, log, exec } = options;
   const nodeName = config.name;
   const containerd = await startOwnContainerd(options);
-  const runtime = createRuntime(options, { containerd, informers });
+  const overlay = await startOverlay({
+    ...{ informers, client, clock, nodeName },
+    kernel: overlayKernel({ exec }),
+    log: log.child('overlay'),
+    nodeIP: config.ip,
+    mode: cluster.overlay,
+    clusterCIDR: cluster.clusterCIDR,
+  });
+  const runtime = createRuntime(options, { containerd, informers, overlay });
   const proxy = config.disabled.has('service-proxy')
     ? undefined
     : startServiceProxy({
@@ -116,6 +126,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       await isolation?.stop();
       await dns?.stop();
       await proxy?.stop();
+      await overlay.stop();
       await informers.stop();
       await runtime.close();
       await containerd?.stop();
@@ -172,8 +183,13 @@ async function startOwnContainerd({
 
 function createRuntime(
   { config, exec, clock, log }: NodeOptions,
-  { containerd, informers }: { containerd: Containerd | undefined; informers: InformerFactory },
+  parts: {
+    readonly containerd: Containerd | undefined;
+    readonly informers: InformerFactory;
+    readonly overlay: Overlay;
+  },
 ): Runtime {
+  const { containerd, informers, overlay } = parts;
   const node = informers.for(nodes, { fieldSelector: `metadata.name=${config.name}` });
   return createCtrRuntime({
     exec,
@@ -190,6 +206,7 @@ function createRuntime(
       userConfDir: '/etc/cni/net.d',
       confDir: join(config.dataDir, 'agent/etc/cni/net.d'),
       podCidrs: () => node.store.get(undefined, config.name)?.spec?.podCIDRs ?? [],
+      mtu: () => overlay.podMtu,
     },
   });
 }

@@ -18,6 +18,15 @@ describe('serverConfig', () => {
   });
 
   it.each([
+    [[], 'vxlan'],
+    [['--overlay', 'none'], 'none'],
+    [['--flannel-backend', 'host-gw'], 'host-gw'],
+  ])('%j: overlay %s', async (argv, overlay) => {
+    expect((await configOf(...argv)).cluster.overlay).toBe(overlay);
+  });
+
+  it.each([
+    [['--overlay', 'wireguard-native'], /must be one of vxlan, host-gw, none/],
     [['--node-label', 'place=roof', '--node-label', 'node.kubernetes.io/instance-type=pi5'], undefined],
     [['--node-label', 'node-role.kubernetes.io/worker=true'], /may not give itself labels of kubernetes.io/],
     [['--node-label', 'roof'], /must be key=value/],

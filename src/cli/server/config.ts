@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import type { OverlayMode } from '../../network/overlay/plan.ts';
 import { usageFailure } from '../failure.ts';
 import type { FlagValues } from '../flag.ts';
 import type { ClusterSettings } from '../node/cluster-settings.ts';
@@ -62,7 +63,11 @@ function clusterSettings(values: FlagValues): ClusterSettings {
   if (!within(clusterDNS, serviceCIDR)) {
     throw usageFailure(`--cluster-dns ${clusterDNS} does not lie in --service-cidr ${serviceCIDR}`);
   }
-  return { clusterCIDR, serviceCIDR, clusterDNS, clusterDomain: textFlag(values, 'cluster-domain') };
+  return {
+    ...{ clusterCIDR, serviceCIDR, clusterDNS },
+    clusterDomain: textFlag(values, 'cluster-domain'),
+    overlay: textFlag(values, 'overlay') as OverlayMode,
+  };
 }
 
 function cidr(flag: string, value: string): string {

@@ -1,3 +1,4 @@
+import { OVERLAY_MODES } from '../../network/overlay/plan.ts';
 import type { Flags } from '../flag.ts';
 import { GENERAL_FLAGS, NODE_FLAGS } from '../node/flags.ts';
 
@@ -74,6 +75,15 @@ export const SERVER_FLAGS = {
     default: '10.42.0.0/16',
     group: 'Networking',
     describe: 'Addresses for pods',
+  },
+  overlay: {
+    type: 'string',
+    alias: 'flannel-backend',
+    choices: OVERLAY_MODES,
+    default: 'vxlan',
+    group: 'Networking',
+    describe:
+      'How pods of different boards reach each other: in UDP, by routes between boards on one network, or by a network of your own',
   },
   'service-cidr': {
     type: 'string',

@@ -23,8 +23,9 @@ export interface PluginConf {
 export function kedgeConfList(options: {
   readonly podCidrs: readonly string[];
   readonly leaseDir: string;
+  readonly mtu?: number;
 }): ConfList {
-  const { podCidrs, leaseDir } = options;
+  const { podCidrs, leaseDir, mtu } = options;
   const routes = podCidrs.map((cidr) => ({ dst: cidr.includes(':') ? '::/0' : '0.0.0.0/0' }));
   return {
     cniVersion: '1.0.0',
@@ -33,6 +34,7 @@ export function kedgeConfList(options: {
       {
         type: 'ptp',
         ipMasq: false,
+        ...(mtu === undefined ? {} : { mtu }),
         ipam: {
           type: 'host-local',
           ranges: podCidrs.map((subnet) => [{ subnet }]),

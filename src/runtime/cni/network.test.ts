@@ -91,6 +91,9 @@ describe('CNI', () => {
       type: 'ptp',
       ipam: { routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }], dataDir: '/run/x' },
     });
+    expect(conf.plugins[0]).not.toHaveProperty('mtu');
+    const small = kedgeConfList({ podCidrs: ['10.42.0.0/24'], leaseDir: '/run/x', mtu: 1450 });
+    expect(small.plugins[0]).toMatchObject({ type: 'ptp', mtu: 1450 });
     await plugin('ptp');
     await runner().add(attachment({ conf }));
     expect(await calls()).toEqual(['ADD ptp pod-1 eth0']);

@@ -47,6 +47,8 @@ export interface CniOptions {
   readonly confDir: string;
   /** The node's pod ranges (`spec.podCIDRs`); empty while it has none yet. */
   readonly podCidrs: () => readonly string[];
+  /** Largest packet of a pod; `undefined`: the kernel's default. */
+  readonly mtu?: () => number | undefined;
 }
 
 /** The runtime that drives containerd 1.6 and later through its CLI, `ctr`. */
@@ -200,7 +202,12 @@ async function chooseNetwork(cni: CniOptions, stateDir: string): Promise<ConfLis
   if (theirs) return theirs;
   const podCidrs = cni.podCidrs();
   if (podCidrs.length === 0) throw new Error('the node has no pod range yet (spec.podCIDR is empty)');
-  const ours = kedgeConfList({ podCidrs, leaseDir: join(stateDir, 'cni') });
+  const mtu = cni.mtu?.();
+  const ours = kedgeConfList({
+    podCidrs,
+    leaseDir: join(stateDir, 'cni'),
+    ...(mtu === undefined ? {} : { mtu }),
+  });
   mkdirSync(cni.confDir, { recursive: true });
   writeFileSync(join(cni.confDir, '10-kedge.conflist'), `${JSON.stringify(ours, undefined, 2)}\n`);
   return ours;
