@@ -10,6 +10,9 @@ export class LocalNode implements NodeConnector {
   }
   async connect(nodeName: string): Promise<NodeApi> {
     if (nodeName === this.#name && this.api) return this.api;
-    throw apiError('ServiceUnavailable', `the agent of node ${JSON.stringify(nodeName)} cannot be reached`);
+    throw apiError(
+      'ServiceUnavailable',
+      `node ${JSON.stringify(nodeName)} cannot be reached: its agent is not connected`,
+    );
   }
 }
