@@ -10,7 +10,11 @@ export interface Command {
   readonly flags: Flags;
   /** Flags may come from `/etc/kedge/config.yaml` and `KEDGE_*` as well. */
   readonly configurable?: boolean;
+  /** What it takes besides flags, as the help shows it, such as `[token]`; absent where it takes nothing. */
+  readonly operands?: { readonly usage: string; readonly atLeast: number; readonly atMost: number };
+  /** `kedge <name> <subcommand>`; their names here are the subcommand's alone. */
+  readonly subcommands?: readonly Command[];
   /** Everything after the command's name goes to `runRaw` unparsed. */
-  readonly run?: (values: FlagValues) => Promise<number>;
+  readonly run?: (values: FlagValues, operands: readonly string[]) => Promise<number>;
   readonly runRaw?: (argv: readonly string[]) => Promise<number>;
 }

@@ -13,8 +13,18 @@ export async function parseFlags(
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
 ): Promise<FlagValues | undefined> {
-  const given = await parseArgv(command, argv);
-  if (given === undefined) return undefined;
+  return (await parseCommand(command, argv, env))?.values;
+}
+
+/** The same, with what was given besides flags. */
+export async function parseCommand(
+  command: Command,
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<{ readonly values: FlagValues; readonly operands: readonly string[] } | undefined> {
+  const parsed = await parseArgv(command, argv);
+  if (parsed === undefined) return undefined;
+  const { given, operands } = parsed;
   const values: Record<string, FlagValue> = {};
   for (const [name, flag] of Object.entries(command.flags)) values[name] = flag.default;
   if (command.configurable) {
@@ -32,7 +42,7 @@ export async function parseFlags(
   for (const [name, flag] of Object.entries(command.flags)) {
     if (given[name] !== undefined) values[name] = converted(flag, given[name], `--${name}`);
   }
-  return values;
+  return { values, operands };
 }
 
 function converted(flag: Flag, raw: unknown, where: string): FlagValue {
@@ -44,11 +54,13 @@ function converted(flag: Flag, raw: unknown, where: string): FlagValue {
 async function parseArgv(
   command: Command,
   argv: readonly string[],
-): Promise<Record<string, unknown> | undefined> {
+): Promise<{ given: Record<string, unknown>; operands: readonly string[] } | undefined> {
   checkNames(command, argv);
   let parser = yargs()
     .scriptName('kedge')
-    .usage(`$0 ${command.name} [flags]\n\n${command.about}`)
+    .usage(
+      `$0 ${command.name}${command.operands ? ` ${command.operands.usage}` : ''} [flags]\n\n${command.about}`,
+    )
     .parserConfiguration({
       'camel-case-expansion': false,
       'dot-notation': false,
@@ -86,12 +98,17 @@ async function parseArgv(
     process.stdout.write(`${help}\n`);
     return undefined;
   }
-  const extra = parsed._.map(String);
-  if (extra.length > 0)
-    throw usageFailure(
-      `kedge ${command.name} takes no argument ${JSON.stringify(extra[0])}; see kedge ${command.name} --help`,
-    );
-  return single(command, parsed);
+  const operands = parsed._.map(String);
+  checkOperands(command, operands);
+  return { given: single(command, parsed), operands };
+}
+
+function checkOperands({ name, operands: wanted }: Command, given: readonly string[]): void {
+  const extra = given[wanted?.atMost ?? 0];
+  if (extra !== undefined)
+    throw usageFailure(`kedge ${name} takes no argument ${JSON.stringify(extra)}; see kedge ${name} --help`);
+  if (wanted !== undefined && given.length < wanted.atLeast)
+    throw usageFailure(`kedge ${name} needs ${wanted.usage}; see kedge ${name} --help`);
 }
 
 /** The last of a repeated single-valued flag counts, as with other Kubernetes programs. */

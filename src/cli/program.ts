@@ -5,7 +5,7 @@ import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { Failure, usageFailure } from './failure.ts';
 import { nearest } from './nearest.ts';
-import { parseFlags } from './parse.ts';
+import { parseCommand } from './parse.ts';
 
 /**
  * Runs the command named by the arguments and returns the exit code: 0 done, 1 failed, 2 wrong usage. Called
@@ -39,9 +39,32 @@ async function dispatch(argv: readonly string[]): Promise<number> {
 
 async function run(command: Command, argv: readonly string[]): Promise<number> {
   if (command.runRaw) return await command.runRaw(argv);
-  const values = await parseFlags(command, argv, process.env);
-  if (values === undefined) return 0;
-  return (await command.run?.(values)) ?? 0;
+  if (command.subcommands) return await runSubcommand(command, command.subcommands, argv);
+  const parsed = await parseCommand(command, argv, process.env);
+  if (parsed === undefined) return 0;
+  return (await command.run?.(parsed.values, parsed.operands)) ?? 0;
+}
+
+async function runSubcommand(
+  { name, about }: Command,
+  subcommands: readonly Command[],
+  [wanted, ...rest]: readonly string[],
+): Promise<number> {
+  if (wanted === undefined || wanted === '--help' || wanted === '-h') {
+    const width = Math.max(...subcommands.map((one) => one.name.length));
+    const rows = subcommands.map((one) => `  kedge ${name} ${one.name.padEnd(width)}  ${one.describe}`);
+    process.stdout.write([about, '', ...rows, ''].join('\n'));
+    return wanted === undefined ? 2 : 0;
+  }
+  const command = subcommands.find((one) => one.name === wanted);
+  if (command !== undefined) return await run({ ...command, name: `${name} ${wanted}` }, rest);
+  const near = nearest(
+    wanted,
+    subcommands.map((one) => one.name),
+  );
+  throw usageFailure(
+    `unknown command ${JSON.stringify(wanted)} for kedge ${name}${near === undefined ? '' : `; did you mean ${near}?`}`,
+  );
 }
 
 function unknownCommand(name: string): string {

@@ -27,7 +27,7 @@ export interface RequestInput {
 
 const DEFAULT_KUBECONFIG = '/etc/kedge/kedge.yaml';
 
-/** Opens the kubeconfig named, or that of `KUBECONFIG`, or Kedge's own, or `~/.kube/config`. */
+/** Opens the cluster of a kubeconfig (`kubeconfigPath`). */
 export async function connect(named: string | undefined): Promise<Connection> {
   const { connection, namespace } = await loadKubeconfig(kubeconfigPath(named)).catch((cause: unknown) => {
     throw new Failure(errorText(cause), 1, { cause });
@@ -86,7 +86,8 @@ function bodyHeaders(body: string, contentType = 'application/json'): Record<str
   return { 'content-type': contentType, 'content-length': Buffer.byteLength(body) };
 }
 
-function kubeconfigPath(named: string | undefined): string {
+/** The kubeconfig named, or that of `KUBECONFIG`, or Kedge's own, or `~/.kube/config`. Throws when there is none. */
+export function kubeconfigPath(named: string | undefined): string {
   if (named !== undefined) return named;
   const listed = process.env['KUBECONFIG']?.split(':').find((path) => path !== '' && existsSync(path));
   const home = join(process.env['HOME'] ?? '/root', '.kube/config');
