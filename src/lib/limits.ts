@@ -96,6 +96,8 @@ export const LIMITS = {
     /** Connections kept to one backend while nothing goes over them, and for how long. */
     idlePerBackend: 4,
     idleMs: 30_000,
+    /** Requests and upgraded connections to pods and Services under way, each with a connection of its own. */
+    proxied: 500,
     /** The answer of a webhook: the largest object as a patch, or a page of converted ones. */
     webhookAnswerBytes: 8 * 1024 * 1024,
   },

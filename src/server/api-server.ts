@@ -31,6 +31,7 @@ import { createPages } from './http/pages.ts';
 import type { Page } from './http/path-pages.ts';
 import { Watches } from './http/watch-response.ts';
 import { createInProcessClient } from './in-process-client.ts';
+import { SubresourceProxy } from './proxy/subresource.ts';
 import { objectSchema } from './registry/built-in-schema.ts';
 import type { ResourceDefinition, Reviews, UserInfo } from './registry/definition.ts';
 import { EMPTY_CACHE } from './registry/empty-cache.ts';
@@ -143,9 +144,13 @@ class KedgeApiServer implements ApiServer {
     this.#watches = new Watches(clock);
     const { nodeConnector: local, log } = options;
     this.nodes = new Tunnels({ clock, log: log.child('tunnel'), local });
-    this.#streams = createStreams({ tunnels: this.nodes, registry: this.registry });
-    const dialer = new Dialer({ cacheOf: this.#cacheOf, connector: this.nodes });
-    this.#webhooks = createWebhookClient({ dialer, transport: this.#transport, clock });
+    const { registry } = this;
+    const transport = this.#transport;
+    const cacheOf = this.#cacheOf;
+    const dialer = new Dialer({ cacheOf, connector: this.nodes });
+    this.#webhooks = createWebhookClient({ dialer, transport, clock });
+    const proxy = new SubresourceProxy({ dialer, transport, registry, cacheOf });
+    this.#streams = createStreams({ tunnels: this.nodes, registry, proxy });
     this.#serverClient = this.#clientOf(SERVER_USER, 'kedge', () => {});
   }
 

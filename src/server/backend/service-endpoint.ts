@@ -16,6 +16,8 @@ export interface EndpointChoice {
   readonly slices: readonly EndpointSlice[];
   /** The `name` of a Service port; empty for the only one. */
   readonly portName: string;
+  /** Others do not count; all of them do by default. */
+  readonly isValid?: (endpoint: ServiceEndpoint) => boolean;
   /** From 0 up to but not including 1. */
   readonly random: () => number;
 }
@@ -36,9 +38,10 @@ export function servicePort({ metadata, spec }: Service, port: number): ServiceP
 }
 
 /** A ready endpoint, of the Service's first address family where there is one. Throws 503 when there is none. */
-export function chooseEndpoint({ service, slices, portName, random }: EndpointChoice): ServiceEndpoint {
+export function chooseEndpoint(choice: EndpointChoice): ServiceEndpoint {
+  const { service, slices, portName, isValid = () => true, random } = choice;
   const preferred = service.spec?.ipFamilies?.[0];
-  const candidates = slices.flatMap((slice) => ready(slice, portName));
+  const candidates = slices.flatMap((slice) => ready(slice, portName)).filter(isValid);
   const ofFamily = candidates.filter(({ address }) => isIPv6(address) === (preferred === 'IPv6'));
   const list = ofFamily.length > 0 ? ofFamily : candidates;
   const chosen = list[Math.floor(random() * list.length)];

@@ -39,19 +39,16 @@ function discovered({ served, resource }: Endpoint): DiscoveredResource {
   };
 }
 
-const STREAM_VERBS: Readonly<Record<string, readonly string[]>> = {
-  log: ['get'],
-  exec: ['create', 'get'],
-  attach: ['create', 'get'],
-  portforward: ['create', 'get'],
+const ANY_METHOD = ['create', 'delete', 'get', 'patch', 'update'];
+const CONNECTIONS: Readonly<Record<string, { readonly kind?: string; readonly verbs: readonly string[] }>> = {
+  'pods/log': { verbs: ['get'] },
+  'pods/exec': { kind: 'PodExecOptions', verbs: ['create', 'get'] },
+  'pods/attach': { kind: 'PodAttachOptions', verbs: ['create', 'get'] },
+  'pods/portforward': { kind: 'PodPortForwardOptions', verbs: ['create', 'get'] },
+  'pods/proxy': { kind: 'PodProxyOptions', verbs: ANY_METHOD },
+  'services/proxy': { kind: 'ServiceProxyOptions', verbs: ANY_METHOD },
   // Of a kubelet's API only what is read.
-  proxy: ['get'],
-};
-const STREAM_KINDS: Readonly<Record<string, string>> = {
-  'pods/exec': 'PodExecOptions',
-  'pods/attach': 'PodAttachOptions',
-  'pods/portforward': 'PodPortForwardOptions',
-  'nodes/proxy': 'NodeProxyOptions',
+  'nodes/proxy': { kind: 'NodeProxyOptions', verbs: ['get'] },
 };
 
 function discoveredSubresource(
@@ -60,10 +57,10 @@ function discoveredSubresource(
 ): DiscoveredSubresource {
   if ('kind' in one) return { name: one.name, kind: one.kind, verbs: ['create'] };
   if ('connect' in one) {
-    const kind = STREAM_KINDS[`${resource.resource}/${one.name}`];
+    const { kind, verbs = ['get'] } = CONNECTIONS[`${resource.resource}/${one.name}`] ?? {};
     return {
       name: one.name,
-      verbs: STREAM_VERBS[one.name] ?? ['get'],
+      verbs,
       ...(kind === undefined ? {} : { kind: { ...resource, kind } }),
     };
   }

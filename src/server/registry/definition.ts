@@ -193,5 +193,5 @@ export type Subresource<T extends KubeObject> =
         readonly parent: () => Promise<T>;
       }) => Promise<KubeObject>;
     }
-  /** Leads to the node's agent; the engine knows how (`pods/log`, `exec`, `attach`, `portforward`, `nodes/proxy`). */
+  /** Leads out of this server; the engine knows how (`pods/log`, `exec`, `attach`, `portforward`, and the proxies). */
   | { readonly name: 'log' | 'exec' | 'attach' | 'portforward' | 'proxy'; readonly connect: true };

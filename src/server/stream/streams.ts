@@ -4,6 +4,7 @@ import type { NodeConnector } from '../../client/node-port.ts';
 import type { HandlerContext } from '../http/handler.ts';
 import type { UpgradeHandler } from '../http/listener.ts';
 import type { ResourceCall, StreamHandlers } from '../http/resource-handler.ts';
+import type { SubresourceProxy } from '../proxy/subresource.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Tunnels } from '../tunnel/tunnels.ts';
 import { sendNodeDocument } from './node-proxy.ts';
@@ -17,13 +18,19 @@ export interface Streams extends StreamHandlers {
 
 const UPGRADED = new Set(['exec', 'attach', 'portforward']);
 
-export function createStreams(options: { readonly tunnels: Tunnels; readonly registry: Registry }): Streams {
-  const { tunnels, registry } = options;
+export function createStreams(options: {
+  readonly tunnels: Tunnels;
+  readonly registry: Registry;
+  readonly proxy: SubresourceProxy;
+}): Streams {
+  const { tunnels, registry, proxy } = options;
   const connector: NodeConnector = tunnels;
   return {
     find(resource, group, subresource) {
       if (group === '' && resource === 'nodes' && subresource === 'proxy')
         return (call) => sendNodeDocument(call, connector);
+      if (proxy.handles({ group, resource, subresource }))
+        return ({ exchange, info }) => proxy.serve(exchange, info);
       if (group !== '' || resource !== 'pods') return undefined;
       if (subresource === 'log') return (call) => sendLog(call, connector, registry);
       if (UPGRADED.has(subresource))
@@ -32,7 +39,7 @@ export function createStreams(options: { readonly tunnels: Tunnels; readonly reg
         };
       return undefined;
     },
-    upgrade: (context) => createUpgradeHandler(context, tunnels),
+    upgrade: (context) => createUpgradeHandler(context, tunnels, proxy),
   };
 }
 

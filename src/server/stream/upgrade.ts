@@ -14,6 +14,7 @@ import type { HandlerContext } from '../http/handler.ts';
 import { impersonate } from '../http/impersonate.ts';
 import type { UpgradeHandler } from '../http/listener.ts';
 import { parseRequest, type ResourceRequest } from '../http/request-info.ts';
+import type { SubresourceProxy } from '../proxy/subresource.ts';
 import { admitConnect, type ConnectOptions } from '../registry/connect.ts';
 import type { UserInfo } from '../registry/definition.ts';
 import type { Tunnels } from '../tunnel/tunnels.ts';
@@ -38,10 +39,14 @@ interface Call {
 }
 
 /** Answers requests that turn the connection into a stream: exec, attach, port-forward, and the agents' tunnels. */
-export function createUpgradeHandler(context: HandlerContext, tunnels: Tunnels): UpgradeHandler {
+export function createUpgradeHandler(
+  context: HandlerContext,
+  tunnels: Tunnels,
+  proxy: SubresourceProxy,
+): UpgradeHandler {
   return (request, socket, head) => {
     socket.on('error', () => {});
-    answer(context, tunnels, { request, socket, head }).catch((error: unknown) => {
+    answer({ context, tunnels, proxy }, { request, socket, head }).catch((error: unknown) => {
       if (!(error instanceof ApiError))
         context.log.error('upgrade failed', { path: request.url?.split('?')[0], error: errorText(error) });
       refuse(socket, error);
@@ -49,9 +54,14 @@ export function createUpgradeHandler(context: HandlerContext, tunnels: Tunnels):
   };
 }
 
+interface Parts {
+  readonly context: HandlerContext;
+  readonly tunnels: Tunnels;
+  readonly proxy: SubresourceProxy;
+}
+
 async function answer(
-  context: HandlerContext,
-  tunnels: Tunnels,
+  { context, tunnels, proxy }: Parts,
   connection: Pick<Call, 'request' | 'socket' | 'head'>,
 ): Promise<void> {
   const { request } = connection;
@@ -65,6 +75,7 @@ async function answer(
     return tunnels.upgrade(sender, connection.request, connection.socket, connection.head);
   const user = impersonate({ authorizer, sender, rawHeaders: request.rawHeaders, info })?.user ?? sender;
   authorizeRequest(authorizer, user, info);
+  if (info.isResource && proxy.handles(info)) return proxy.upgrade(connection, info, user);
   if (!info.isResource || info.group !== '' || info.resource !== 'pods')
     throw apiError('NotFound', 'the server could not find the requested resource', { details: {} });
   // A WebSocket can only be asked for with GET; what it does is what POST does.

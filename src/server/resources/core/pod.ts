@@ -83,5 +83,6 @@ export const pod: ResourceDefinition<Pod> = {
     { name: 'exec', connect: true },
     { name: 'attach', connect: true },
     { name: 'portforward', connect: true },
+    { name: 'proxy', connect: true },
   ],
 };

@@ -63,5 +63,5 @@ export const service: ResourceDefinition<Service> = {
     },
     afterDelete: (object, { allocators }) => releaseService(object, allocators),
   },
-  subresources: [{ name: 'status' }],
+  subresources: [{ name: 'status' }, { name: 'proxy', connect: true }],
 };
