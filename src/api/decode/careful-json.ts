@@ -31,14 +31,24 @@ export function parseCarefully(text: string): ParsedJson {
   return new CarefulParser(text).parse();
 }
 
+/** The paths of all members in the order in which a decoder meets them; a repeated member counts where it is repeated. */
+export function memberOrder(text: string): ReadonlyMap<string, number> {
+  const order = new Map<string, number>();
+  let members = 0;
+  new CarefulParser(text, (path) => void order.set(path, members++)).parse();
+  return order;
+}
+
 class CarefulParser {
   readonly #text: string;
+  readonly #onMember: ((path: string) => void) | undefined;
   readonly #duplicates = new Set<string>();
   #at = 0;
   #depth = 0;
 
-  constructor(text: string) {
+  constructor(text: string, onMember?: (path: string) => void) {
     this.#text = text;
+    this.#onMember = onMember;
   }
 
   parse(): ParsedJson {
@@ -105,6 +115,7 @@ class CarefulParser {
       if (Object.hasOwn(object, key) && this.#duplicates.size < LIMITS.api.strictErrors) {
         this.#duplicates.add(child);
       }
+      this.#onMember?.(child);
       this.#skipBlanks();
       if (this.#peek() !== ':') throw this.#unexpected('after object key');
       this.#at++;

@@ -74,19 +74,29 @@ describe('decodeBody', () => {
       expect(failure(() => decode(body, { fieldValidation: 'Strict' }))).toEqual({
         code: 400,
         message:
-          'Pod in version "v1" cannot be handled as a Pod: strict decoding error: duplicate field "spec.containers[1].name", unknown field "spec.foo", unknown field "spec.containers[0].bar"',
+          'Pod in version "v1" cannot be handled as a Pod: strict decoding error: unknown field "spec.foo", unknown field "spec.containers[0].bar", duplicate field "spec.containers[1].name"',
       });
     });
 
     it('warns by default, and drops what is unknown', () => {
       const { object, warnings } = decode(body);
       expect(warnings).toEqual([
-        'duplicate field "spec.containers[1].name"',
         'unknown field "spec.foo"',
         'unknown field "spec.containers[0].bar"',
+        'duplicate field "spec.containers[1].name"',
       ]);
       expect(object).toMatchObject({ spec: { containers: [{ name: 'c' }, { name: 'e' }] } });
       expect(JSON.stringify(object)).not.toMatch(/foo|bar/);
+    });
+
+    it('tells what is wrong in the order of the text, and nothing of what is inside of unknown fields', () => {
+      const text =
+        '{"spec":{"containers":[],"containers":[],"foo":{"a":1,"a":2},"foo":1,"nodeName":"x","nodeName":"y"}}';
+      expect(decode(text).warnings).toEqual([
+        'duplicate field "spec.containers"',
+        'unknown field "spec.foo"',
+        'duplicate field "spec.nodeName"',
+      ]);
     });
 
     it('keeps silent when told to ignore', () => {

@@ -5,7 +5,7 @@ import { apiVersionOf, type KubeObject } from '../resource.ts';
 import { kindSchema } from '../schema/built-in.ts';
 import type { SchemaNode } from '../schema/node.ts';
 import { type ApiError, apiError, badRequest } from '../status.ts';
-import { JsonSyntaxError } from './careful-json.ts';
+import { JsonSyntaxError, memberOrder } from './careful-json.ts';
 import { conform, TypeMismatchError } from './conform.ts';
 import { parseJson } from './json-text.ts';
 import { decodeMessage, openEnvelope } from './protobuf.ts';
@@ -56,16 +56,17 @@ export function decodeBody(options: DecodeOptions): Decoded {
   checkKind(actual, options);
   try {
     const schema = options.schema ?? schemaFor(actual);
-    const { object, strictErrors } = conformObject(parsed.value ?? {}, schema);
-    const problems = fieldValidation === 'Ignore' ? [] : [...parsed.strictErrors, ...strictErrors];
+    const { value: object, unknownFields } = conform(parsed.value ?? {}, schema);
+    const problems = fieldValidation === 'Ignore' ? [] : strictErrors(parsed, unknownFields, options);
     if (problems.length > 0 && fieldValidation === 'Strict') {
       throw cannotBeHandled(actual, expected, `strict decoding error: ${problems.join(', ')}`);
     }
-    object['apiVersion'] = apiVersionOf(actual);
-    object['kind'] = actual.kind;
+    const whole = object as JsonObject;
+    whole['apiVersion'] = apiVersionOf(actual);
+    whole['kind'] = actual.kind;
     // Code behind this relies on metadata being there.
-    if (schema.field('metadata') !== undefined) object['metadata'] ??= {};
-    return { object: object as unknown as KubeObject, warnings: problems };
+    if (schema.field('metadata') !== undefined) whole['metadata'] ??= {};
+    return { object: whole as unknown as KubeObject, warnings: problems };
   } catch (error) {
     if (error instanceof TypeMismatchError) throw cannotBeHandled(actual, expected, error.message);
     throw error;
@@ -83,8 +84,32 @@ export function conformObject(
   const { value: object, unknownFields } = conform(value, schema);
   return {
     object: object as JsonObject,
-    strictErrors: unknownFields.map((path) => `unknown field ${JSON.stringify(path)}`),
+    strictErrors: unknownFields.map(unknownField),
   };
+}
+
+const unknownField = (path: string): string => `unknown field ${JSON.stringify(path)}`;
+const duplicateField = (path: string): string => `duplicate field ${JSON.stringify(path)}`;
+
+/**
+ * Everything that strict validation refuses. Upstream's decoder of typed JSON tells it in the order of the text and
+ * does not look for repetitions inside of what it does not know; that of custom resources and of YAML tells
+ * repetitions first.
+ */
+function strictErrors(parsed: ParsedBody, unknown: readonly string[], options: DecodeOptions): string[] {
+  const { text, duplicates } = parsed;
+  const isTyped = text !== undefined && kindSchema(options.expected) !== undefined;
+  if (!isTyped || duplicates.length === 0 || unknown.length === 0)
+    return [...parsed.yamlErrors, ...duplicates.map(duplicateField), ...unknown.map(unknownField)];
+  const order = memberOrder(text);
+  const isInside = (path: string): boolean =>
+    unknown.some((outer) => path === outer || path.startsWith(`${outer}.`) || path.startsWith(`${outer}[`));
+  return [
+    ...duplicates.filter((path) => !isInside(path)).map((path) => ({ path, message: duplicateField(path) })),
+    ...unknown.map((path) => ({ path, message: unknownField(path) })),
+  ]
+    .sort((one, other) => (order.get(one.path) ?? 0) - (order.get(other.path) ?? 0))
+    .map(({ message }) => message);
 }
 
 /** The media type of a `Content-Type` header without parameters; JSON where there is none. */
@@ -94,8 +119,12 @@ export function mediaType(contentType: string): string {
 
 interface ParsedBody {
   readonly value: unknown;
-  /** Duplicate fields. */
-  readonly strictErrors: readonly string[];
+  /** Paths of members that a JSON body repeats. */
+  readonly duplicates: readonly string[];
+  /** What YAML repeats, in the words of its parser. */
+  readonly yamlErrors: readonly string[];
+  /** A JSON body with repetitions, to tell where in it they are. */
+  readonly text?: string;
 }
 
 function parseBody(bytes: Uint8Array, type: string, expected: Kind): ParsedBody {
@@ -129,7 +158,8 @@ function parseBody(bytes: Uint8Array, type: string, expected: Kind): ParsedBody 
 
 function parseJsonBody(bytes: Uint8Array): ParsedBody {
   const { value, duplicates } = parseJson(bytes);
-  return { value, strictErrors: duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`) };
+  const text = duplicates.length === 0 ? {} : { text: Buffer.from(bytes).toString('utf8') };
+  return { value, duplicates, yamlErrors: [], ...text };
 }
 
 /** Most YAML on the wire is JSON: kubectl sends server-side apply so. That saves the slow parser. */
@@ -143,7 +173,8 @@ export function parseYamlOrJson(bytes: Uint8Array): ParsedBody {
   }
   const { value, duplicates } = parseYaml(bytes);
   const errors = duplicates.map((line) => `  ${line}`).join('\n');
-  return { value, strictErrors: errors === '' ? [] : [`yaml: unmarshal errors:\n${errors}`] };
+  const yamlErrors = errors === '' ? [] : [`yaml: unmarshal errors:\n${errors}`];
+  return { value, duplicates: [], yamlErrors };
 }
 
 function parseProtobufBody(bytes: Uint8Array, expected: Kind): ParsedBody {
@@ -160,7 +191,7 @@ function parseProtobufBody(bytes: Uint8Array, expected: Kind): ParsedBody {
     object['apiVersion'] = envelope.apiVersion;
     object['kind'] = envelope.kind;
   }
-  return { value: object, strictErrors: [] };
+  return { value: object, duplicates: [], yamlErrors: [] };
 }
 
 /** The kind the body says it is; what it does not say is as expected. */

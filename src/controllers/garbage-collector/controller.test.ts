@@ -113,7 +113,38 @@ describe('garbage collector', () => {
     const reference = { apiVersion: 'v1', kind: 'ConfigMap', name: 'o', uid: 'u' };
     const object = { metadata: { name: 'child', ownerReferences: [reference] } };
     const owners = [{ reference, state: 'waiting' as const }];
-    expect(planCollect(object, owners, true)).toEqual({ type: 'delete', propagationPolicy: 'Foreground' });
-    expect(planCollect(object, owners, false)).toEqual({ type: 'delete', propagationPolicy: 'Background' });
+    const dependent = { metadata: { name: 'grandchild' } };
+    expect(planCollect(object, owners, [dependent])).toEqual({
+      type: 'delete',
+      propagationPolicy: 'Foreground',
+    });
+    expect(planCollect(object, owners, [])).toEqual({ type: 'delete', propagationPolicy: 'Background' });
+  });
+
+  it('is not stuck where owners wait for each other in a circle', async () => {
+    await cluster.start(garbageCollector);
+    const own = async (name: string, owner: KubeObject) =>
+      await cluster.client.patch(resources.configMaps, ref(name), {
+        type: 'merge',
+        body: {
+          metadata: {
+            ownerReferences: [
+              {
+                apiVersion: 'v1',
+                kind: 'ConfigMap',
+                name: owner.metadata.name ?? '',
+                uid: owner.metadata.uid ?? '',
+                blockOwnerDeletion: true,
+              },
+            ],
+          },
+        },
+      });
+    const [one, two, three] = [await create('one'), await create('two'), await create('three')];
+    await own('one', three);
+    await own('two', one);
+    await own('three', two);
+    await remove('one', 'Foreground');
+    expect(await names()).toEqual([]);
   });
 });

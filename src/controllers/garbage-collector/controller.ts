@@ -14,6 +14,7 @@ import {
   ORPHAN,
   type OwnerState,
   planCollect,
+  unblockedOwners,
 } from './plan.ts';
 
 const NAME = 'generic-garbage-collector';
@@ -27,12 +28,20 @@ export const garbageCollector: Controller = {
     const early = new Set<string>();
     const queued = { add: (key: string): void => void early.add(key) };
     const owners = (object: KubeObject): readonly OwnerReference[] => object.metadata.ownerReferences ?? [];
+    const wakeOwners = (dependent: KubeObject, references: readonly OwnerReference[]): void => {
+      for (const reference of references) {
+        const owner = collector.findOwner(dependent, reference);
+        if (owner && isDeletingDependents(owner.object)) queued.add(keyOfNode(owner));
+      }
+    };
     const graph: ObjectGraph = new ObjectGraph({
       context,
       served,
       visitor: {
-        present(node) {
+        present(node, old) {
           const { object } = node;
+          // An owner in the foreground does not wait for this one any more.
+          if (old) wakeOwners(object, unblockedOwners(old, object));
           const isLeaving = object.metadata.deletionTimestamp !== undefined;
           if (isLeaving && (hasFinalizer(object, FOREGROUND) || hasFinalizer(object, ORPHAN)))
             queued.add(keyOfNode(node));
@@ -42,10 +51,7 @@ export const garbageCollector: Controller = {
           for (const dependent of collector.graph.dependentsOf(object.metadata.uid ?? ''))
             queued.add(keyOfNode(dependent));
           // An owner in the foreground may have waited for this one.
-          for (const reference of owners(object)) {
-            const owner = collector.findOwner(object, reference);
-            if (owner && isDeletingDependents(owner.object)) queued.add(keyOfNode(owner));
-          }
+          wakeOwners(object, owners(object));
         },
       },
     });
@@ -106,8 +112,8 @@ class Collector {
     const owners = [];
     for (const reference of fresh?.metadata.ownerReferences ?? [])
       owners.push({ reference, state: await this.#stateOf(fresh as KubeObject, reference) });
-    const hasDependents = this.graph.dependentsOf(fresh?.metadata.uid ?? '').length > 0;
-    const action = planCollect(fresh as KubeObject, owners, hasDependents);
+    const dependents = this.graph.dependentsOf(fresh?.metadata.uid ?? '').map(({ object }) => object);
+    const action = planCollect(fresh as KubeObject, owners, dependents);
     if (action.type === 'keep') return undefined;
     const { client } = this.#context;
     if (action.type === 'dropOwners') {
@@ -116,6 +122,16 @@ class Collector {
         all.filter(({ uid }) => !gone.has(uid)),
       );
       return undefined;
+    }
+    if (action.unblock) {
+      // The change brings this object back here; no owner waits for it then.
+      const isBlocking = fresh?.metadata.ownerReferences?.some((owner) => owner.blockOwnerDeletion);
+      if (isBlocking) {
+        await setOwners(client, node.resource, fresh as KubeObject, (all) =>
+          all.map((owner) => ({ ...owner, blockOwnerDeletion: false })),
+        );
+        return undefined;
+      }
     }
     const { uid = '', resourceVersion = '' } = fresh?.metadata ?? {};
     const { propagationPolicy } = action;

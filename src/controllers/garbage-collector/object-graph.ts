@@ -11,7 +11,8 @@ export interface GraphNode {
 }
 
 export interface GraphVisitor {
-  present(node: GraphNode): void;
+  /** `old`: the same object before it changed. */
+  present(node: GraphNode, old?: KubeObject): void;
   gone(node: GraphNode): void;
 }
 
@@ -79,8 +80,9 @@ export class ObjectGraph {
     const end = informer.onChange({
       add: (object) => this.#visitor.present({ resource, object }),
       update: (object, old) => {
-        if (object.metadata.uid !== old.metadata.uid) this.#visitor.gone({ resource, object: old });
-        this.#visitor.present({ resource, object });
+        const isSame = object.metadata.uid === old.metadata.uid;
+        if (!isSame) this.#visitor.gone({ resource, object: old });
+        this.#visitor.present({ resource, object }, isSame ? old : undefined);
       },
       delete: (object) => this.#visitor.gone({ resource, object }),
     });

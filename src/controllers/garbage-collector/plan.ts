@@ -11,7 +11,12 @@ export type CollectAction =
   | { readonly type: 'keep' }
   /** Some owners remain: forget those that do not. */
   | { readonly type: 'dropOwners'; readonly uids: readonly string[] }
-  | { readonly type: 'delete'; readonly propagationPolicy: 'Orphan' | 'Background' | 'Foreground' };
+  | {
+      readonly type: 'delete';
+      readonly propagationPolicy: 'Orphan' | 'Background' | 'Foreground';
+      /** First let go of its owners: they wait for each other in a circle, and one must not wait. */
+      readonly unblock?: true;
+    };
 
 export function hasFinalizer(object: KubeObject, finalizer: string): boolean {
   return object.metadata.finalizers?.includes(finalizer) ?? false;
@@ -26,14 +31,16 @@ export function isDeletingDependents(object: KubeObject): boolean {
 export function planCollect(
   object: KubeObject,
   owners: readonly { readonly reference: OwnerReference; readonly state: OwnerState }[],
-  hasDependents: boolean,
+  dependents: readonly KubeObject[],
 ): CollectAction {
   const lost = owners.filter(({ state }) => state !== 'solid');
   if (owners.length === 0 || lost.length === 0) return { type: 'keep' };
   if (lost.length < owners.length)
     return { type: 'dropOwners', uids: lost.map(({ reference }) => reference.uid) };
-  if (lost.some(({ state }) => state === 'waiting') && hasDependents)
-    return { type: 'delete', propagationPolicy: 'Foreground' };
+  if (lost.some(({ state }) => state === 'waiting') && dependents.length > 0) {
+    const isCircle = dependents.some(isDeletingDependents);
+    return { type: 'delete', propagationPolicy: 'Foreground', ...(isCircle ? { unblock: true } : {}) };
+  }
   if (hasFinalizer(object, ORPHAN)) return { type: 'delete', propagationPolicy: 'Orphan' };
   if (hasFinalizer(object, FOREGROUND)) return { type: 'delete', propagationPolicy: 'Foreground' };
   return { type: 'delete', propagationPolicy: 'Background' };
@@ -45,5 +52,17 @@ export function blockingDependents<T extends KubeObject>(owner: KubeObject, depe
     metadata.ownerReferences?.some(
       ({ uid, blockOwnerDeletion }) => uid === owner.metadata.uid && blockOwnerDeletion === true,
     ),
+  );
+}
+
+/** Owners that an object blocked before it changed, and does not block now. Pure. */
+export function unblockedOwners(old: KubeObject, object: KubeObject): readonly OwnerReference[] {
+  const { ownerReferences: before = [] } = old.metadata;
+  const { ownerReferences: now = [] } = object.metadata;
+  if (before.length === 0 || before === now) return [];
+  return before.filter(
+    ({ uid, blockOwnerDeletion }) =>
+      blockOwnerDeletion === true &&
+      !now.some((reference) => reference.uid === uid && reference.blockOwnerDeletion === true),
   );
 }

@@ -108,7 +108,7 @@ async function dispatch(context: HandlerContext, exchange: Exchange, info: Reque
     // Streams say in other ways what they speak.
     answer: LONG_SUBRESOURCES.has(info.subresource)
       ? { format: 'json' }
-      : negotiate(exchange.request.headers.accept),
+      : negotiate(exchange.request.headers.accept, { hasTable: !endpoint.served.definition.virtual }),
     watches,
     streams,
     schemas,

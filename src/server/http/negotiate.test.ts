@@ -23,6 +23,13 @@ describe('negotiate', () => {
   ])('%s', (accept, expected) => {
     expect(negotiate(accept)).toEqual(expected);
   });
+  it('shows no table of what has no columns', () => {
+    const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+    expect(() => negotiate(table, { hasTable: false })).toThrow(
+      /only the following media types are accepted/,
+    );
+    expect(negotiate(`${table},application/json`, { hasTable: false })).toEqual({ format: 'json' });
+  });
   it('refuses what it cannot write', () => {
     expect(() => negotiate('application/vnd.kubernetes.protobuf')).toThrow(
       expect.objectContaining({ status: expect.objectContaining({ code: 406, reason: 'NotAcceptable' }) }),

@@ -27,13 +27,14 @@ const PLAIN: Answer = { format: 'json' };
 
 /**
  * Picks the first media type of `Accept` that can be served. Quality values only order upstream's list among equals,
- * and its clients put what they like best first; so does this. Throws 406.
+ * and its clients put what they like best first; so does this. `hasTable` is false for what has no
+ * columns to show. Throws 406.
  */
-export function negotiate(accept: string | undefined): Answer {
+export function negotiate(accept: string | undefined, { hasTable = true } = {}): Answer {
   if (accept === undefined || accept === '' || accept === 'application/json') return PLAIN;
   for (const clause of accept.split(',')) {
     const answer = readClause(clause);
-    if (answer) return answer;
+    if (answer && (hasTable || answer.as !== 'Table')) return answer;
   }
   throw apiError(
     'NotAcceptable',

@@ -5,18 +5,28 @@ interface Token {
   readonly v: string;
   readonly rv: number;
   readonly start: string;
+  /** How many objects are left from `start` on, where that is known: ours alone. */
+  readonly left?: number;
+}
+
+/** Where a list goes on. */
+export interface Continuation {
+  /** -1: at whatever is newest then. */
+  readonly revision: number;
+  readonly start: string;
+  readonly left?: number;
 }
 
 const VERSION = 'meta.k8s.io/v1';
 
-/** A token that resumes at `start` (a key below the resource's prefix). Revision -1: at whatever is newest then. */
-export function encodeContinue(revision: number, start: string): string {
-  const token: Token = { v: VERSION, rv: revision, start };
+/** A token that resumes at `start` (a key below the resource's prefix). */
+export function encodeContinue({ revision, start, left }: Continuation): string {
+  const token: Token = { v: VERSION, rv: revision, start, ...(left === undefined ? {} : { left }) };
   return Buffer.from(JSON.stringify(token)).toString('base64url');
 }
 
 /** Throws 400 for anything this server did not make. */
-export function decodeContinue(text: string): { revision: number; start: string } {
+export function decodeContinue(text: string): Continuation {
   const token = parse(text);
   if (token.v !== VERSION) {
     throw refuse(
@@ -31,7 +41,12 @@ export function decodeContinue(text: string): { revision: number; start: string 
     throw refuse('continue key is not valid: encoded start key empty (version meta.k8s.io/v1)');
   if (/(^|\/)\.{0,2}(\/|$)/.test(token.start.replace(/\0$/, '')))
     throw refuse(`continue key is not valid: ${token.start}`);
-  return { revision: Number(token.rv), start: token.start };
+  const isCounted = Number.isSafeInteger(token.left) && Number(token.left) >= 0;
+  return {
+    revision: Number(token.rv),
+    start: token.start,
+    ...(isCounted ? { left: Number(token.left) } : {}),
+  };
 }
 
 function parse(text: string): Partial<Token> {

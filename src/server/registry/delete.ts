@@ -1,5 +1,5 @@
 import { invalidValue, notSupported } from '../../api/field-errors.ts';
-import { copyJson } from '../../api/json-value.ts';
+import { copyJson, equalJson } from '../../api/json-value.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import { conflict, type FieldError, invalid, isNotFound, notFound } from '../../api/status.ts';
 import { rfc3339 } from '../../lib/clock.ts';
@@ -75,7 +75,9 @@ async function tryDelete(
   );
   const strategyFinalizers = definition.strategy?.finalizers?.(object) ?? [];
   const plan = planDelete({ object, options, graceSeconds, requested, nowMs, strategyFinalizers });
-  if (plan === 'pending') return { object: old, gone: false };
+  // Whoever deletes again what finalizers keep must not cause a write, and an event that makes him try once more.
+  const isMarked = plan === 'mark' && equalJson(object, old);
+  if (plan === 'pending' || isMarked) return { object: old, gone: false };
   if (request.dryRun) return { object, gone: plan === 'remove' };
   const result =
     plan === 'remove'

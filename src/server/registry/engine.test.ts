@@ -179,6 +179,23 @@ describe('graceful deletion', () => {
   });
 });
 
+describe('deletes', () => {
+  it('do not write again what finalizers keep', async () => {
+    await client.create(maps, { metadata: { ...map('held').metadata, finalizers: ['example.com/hold'] } });
+    await client.delete(maps, ref('held'));
+    const before = await client.get(maps, ref('held'));
+    expect(before.metadata.deletionTimestamp).toBeDefined();
+    const { revision } = datastore;
+    await client.delete(maps, ref('held'), { gracePeriodSeconds: 0 });
+    expect(datastore.revision).toBe(revision);
+    await client.delete(maps, ref('held'), { propagationPolicy: 'Foreground' });
+    expect((await client.get(maps, ref('held'))).metadata.finalizers).toEqual([
+      'example.com/hold',
+      'foregroundDeletion',
+    ]);
+  });
+});
+
 describe('lists', () => {
   it('go on at the revision they began with, whatever happens in between', async () => {
     for (const name of ['a', 'b', 'c']) await client.create(maps, map(name));
@@ -190,6 +207,18 @@ describe('lists', () => {
     const second = await client.list(maps, options);
     expect(second.items.map(({ metadata }) => metadata.name)).toEqual(['c']);
     expect(second.metadata).toEqual({ resourceVersion: first.metadata.resourceVersion });
+  });
+  it('tell what remains on every page, whatever happens in between', async () => {
+    for (const name of ['a', 'b', 'c', 'd', 'e']) await client.create(maps, map(name));
+    let page = await client.list(maps, { namespace: 'default', limit: 2 });
+    await client.create(maps, map('f'));
+    const remaining = [page.metadata.remainingItemCount];
+    while (page.metadata.continue) {
+      const options = { namespace: 'default', limit: 1, continue: page.metadata.continue };
+      page = await client.list(maps, options);
+      remaining.push(page.metadata.remainingItemCount);
+    }
+    expect(remaining).toEqual([3, 2, 1, undefined]);
   });
   it('whose revision is gone offer to go on with what is there now', async () => {
     for (const name of ['a', 'b', 'c']) await client.create(maps, map(name));

@@ -7,7 +7,7 @@ import type { FieldError } from '../../api/status.ts';
 import { ApiError, apiError, badRequest, invalid } from '../../api/status.ts';
 import { CompactedError, type Entry } from '../../datastore/port.ts';
 import type { CachedObject } from '../watchcache/port.ts';
-import { decodeContinue, encodeContinue } from './continue.ts';
+import { type Continuation, decodeContinue, encodeContinue } from './continue.ts';
 import type { ResourceDefinition } from './definition.ts';
 import type { ServedResource } from './served-resource.ts';
 
@@ -101,13 +101,12 @@ export async function listObjects(served: ServedResource, query: ListQuery): Pro
     namespace: served.definition.resource.namespaced ? namespace : undefined,
   };
   if (query.continue) {
-    const { revision, start } = decodeContinue(query.continue);
+    const at = decodeContinue(query.continue);
+    const { revision, start } = at;
     if (query.resourceVersion && query.resourceVersion !== '0')
       throw badRequest('specifying resource version is not allowed when using continue');
     if (revision < 0) return newestPage(served, scope, start);
-    return isNewest(served, revision)
-      ? newestPage(served, scope, start)
-      : pastPage(served, scope, { revision, start });
+    return isNewest(served, revision) ? newestPage(served, scope, start) : pastPage(served, scope, at);
   }
   const revision = parseVersion(query.resourceVersion);
   if (revision > served.cache.revision) throw tooLargeVersion(served.cache.revision);
@@ -138,13 +137,22 @@ function newestPage(served: ServedResource, scope: Scope, start: string): ListPa
   const items = all.slice(from, end);
   const last = items.at(-1);
   if (end >= all.length || !last) return { items, revision };
-  const unfiltered = scope.selectors.labels.isEverything && scope.selectors.fields.isEverything;
   return {
     items,
     revision,
-    continue: encodeContinue(revision, `${keyPart(last)}\0`),
-    ...(unfiltered ? { remainingItemCount: all.length - end } : {}),
+    ...remainder(scope, { revision, start: `${keyPart(last)}\0`, left: all.length - end }),
   };
+}
+
+/** How a page says that there is more. What selectors leave out cannot be counted, as upstream. */
+function remainder(
+  { selectors }: Scope,
+  { left, ...at }: Continuation,
+): Pick<ListPage, 'continue' | 'remainingItemCount'> {
+  const isCounted = left !== undefined && selectors.labels.isEverything && selectors.fields.isEverything;
+  return isCounted
+    ? { continue: encodeContinue({ ...at, left }), remainingItemCount: left }
+    : { continue: encodeContinue(at) };
 }
 
 /** Everything the scope selects now; one object where the name is given. */
@@ -176,11 +184,7 @@ function firstAtOrAfter(objects: readonly CachedObject[], start: string): number
   return low;
 }
 
-async function pastPage(
-  served: ServedResource,
-  scope: Scope,
-  at: { revision: number; start: string },
-): Promise<ListPage> {
+async function pastPage(served: ServedResource, scope: Scope, at: Continuation): Promise<ListPage> {
   const { prefix, engine } = served;
   const under = scope.namespace === undefined ? prefix : `${prefix}${scope.namespace}/`;
   const wanted = scope.limit ?? Number.POSITIVE_INFINITY;
@@ -202,11 +206,9 @@ async function pastPage(
         items.push(listed);
         const isMore = page.more || index < page.entries.length - 1;
         if (items.length < wanted || !isMore) continue;
-        return {
-          items,
-          revision: at.revision,
-          continue: encodeContinue(at.revision, `${keyPart(listed)}\0`),
-        };
+        const left = at.left === undefined ? {} : { left: Math.max(at.left - items.length, 1) };
+        const next = { revision: at.revision, start: `${keyPart(listed)}\0`, ...left };
+        return { items, revision: at.revision, ...remainder(scope, next) };
       }
       const last = page.entries.at(-1);
       if (!page.more || !last) return { items, revision: at.revision };
@@ -255,7 +257,7 @@ function expiredList(start: string): ApiError {
     'Expired',
     'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
   );
-  return new ApiError({ ...error.status, metadata: { continue: encodeContinue(-1, start) } });
+  return new ApiError({ ...error.status, metadata: { continue: encodeContinue({ revision: -1, start }) } });
 }
 
 /** Throws 400 for what is not a revision. Empty and `0` mean any. */
