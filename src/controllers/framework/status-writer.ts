@@ -12,12 +12,17 @@ export async function writeStatus<T extends KubeObject & { status?: unknown }>(
   object: T,
   status: NonNullable<T['status']>,
 ): Promise<T> {
-  if (equalJson(withoutUndefined(object.status ?? {}), withoutUndefined(status))) return object;
-  return await client.update(resource, { ...object, status }, { subresource: 'status' });
+  const written = asEncoded(status);
+  if (equalJson(asEncoded(object.status ?? {}), written)) return object;
+  return await client.update(resource, { ...object, status: written }, { subresource: 'status' });
 }
 
-function withoutUndefined(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value));
+/** As upstream encodes a status: without what is not set, and lists that are empty are not. */
+function asEncoded<S extends object>(status: S): S {
+  const copy = JSON.parse(JSON.stringify(status)) as Record<string, unknown>;
+  for (const [name, value] of Object.entries(copy))
+    if (Array.isArray(value) && value.length === 0) delete copy[name];
+  return copy as S;
 }
 
 interface Condition {

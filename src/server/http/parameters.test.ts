@@ -8,7 +8,7 @@ function shown(path: string, search: string): string[] {
   const query = new URLSearchParams(search);
   const info = parseRequest('GET', path, query);
   if (!info?.isResource || info.verb !== 'watch') throw new Error('no watch');
-  const selector = parseFieldSelector(watchQueryOf(query, info).fieldSelector ?? '');
+  const selector = parseFieldSelector(watchQueryOf(query, info, {}).fieldSelector ?? '');
   return ['mine', 'theirs'].filter((name) =>
     selector.matches((field) => ({ 'metadata.name': name, type: 'Opaque' })[field]),
   );

@@ -5,6 +5,7 @@ import { badRequest, type FieldError, invalid } from '../../api/status.ts';
 import type { Patch } from '../../client/port.ts';
 import type { DeleteOptions, PropagationPolicy } from '../registry/delete.ts';
 import type { ListQuery } from '../registry/list.ts';
+import type { Endpoint } from '../registry/registry.ts';
 import type { WriteRequest } from '../registry/served-resource.ts';
 import type { WatchQuery } from '../registry/watch.ts';
 import type { Exchange } from './exchange.ts';
@@ -23,11 +24,16 @@ export function numberOf(query: URLSearchParams, name: string): number | undefin
   return Number(text);
 }
 
-export function listQueryOf(query: URLSearchParams, info: ResourceRequest): ListQuery {
+export function listQueryOf(
+  query: URLSearchParams,
+  info: ResourceRequest,
+  { conversion }: Pick<Endpoint, 'conversion'>,
+): ListQuery {
   return {
     namespace: info.namespace || undefined,
     labelSelector: query.get('labelSelector') ?? undefined,
     fieldSelector: query.get('fieldSelector') ?? undefined,
+    fieldLabels: conversion?.fieldLabels,
     limit: numberOf(query, 'limit'),
     continue: query.get('continue') || undefined,
     resourceVersion: query.get('resourceVersion') || undefined,
@@ -35,10 +41,14 @@ export function listQueryOf(query: URLSearchParams, info: ResourceRequest): List
   };
 }
 
-export function watchQueryOf(query: URLSearchParams, info: ResourceRequest): WatchQuery {
+export function watchQueryOf(
+  query: URLSearchParams,
+  info: ResourceRequest,
+  endpoint: Pick<Endpoint, 'conversion'>,
+): WatchQuery {
   const initial = query.get('sendInitialEvents');
   return {
-    ...listQueryOf(query, info),
+    ...listQueryOf(query, info, endpoint),
     // Authorized as that one object, so it must not show others, whatever else the client selects by.
     ...(info.name === '' ? {} : { fieldSelector: named(info.name, query.get('fieldSelector') ?? '') }),
     sendInitialEvents: initial === null ? undefined : isTrue(initial),

@@ -122,7 +122,7 @@ function objectTransform({ endpoint, answer, exchange, clock }: ResourceCall, co
 
 async function handleList(call: ResourceCall): Promise<void> {
   const { endpoint, info, exchange, answer, clock } = call;
-  const page = await listObjects(endpoint.served, listQueryOf(exchange.query, info));
+  const page = await listObjects(endpoint.served, listQueryOf(exchange.query, info, endpoint));
   if (answer.as === 'Table') return sendTable(exchange, answer, { endpoint, page, nowMs: clock.now() });
   if (answer.as === 'PartialObjectMetadataList' || answer.as === 'PartialObjectMetadata')
     return sendMetadataList(exchange, answer, page);
@@ -135,7 +135,7 @@ async function handleWatch(call: ResourceCall): Promise<void> {
   const { endpoint, info, exchange, watches } = call;
   await watches.serve(exchange, {
     endpoint,
-    query: watchQueryOf(exchange.query, info),
+    query: watchQueryOf(exchange.query, info, endpoint),
     timeoutSeconds: numberOf(exchange.query, 'timeoutSeconds'),
     transform: objectTransform(call, true),
   });
@@ -201,7 +201,7 @@ async function handleDelete(call: ResourceCall): Promise<void> {
 
 async function handleDeleteCollection(call: ResourceCall): Promise<void> {
   const { endpoint, exchange, info } = call;
-  const query = listQueryOf(exchange.query, info);
+  const query = listQueryOf(exchange.query, info, endpoint);
   validateListQuery(query);
   const options = decodeDeleteOptions(exchange, await readBody(exchange)) ?? deleteQueryOf(exchange.query);
   validateDeleteOptions(options);

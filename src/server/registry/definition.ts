@@ -59,6 +59,8 @@ export interface ResourceVersionOf<T> {
   /** To and from the storage version; plain data, may reuse parts. */
   readonly toStorage: (object: KubeObject) => T;
   readonly fromStorage: (object: T) => KubeObject;
+  /** Field selectors by this version's names, with the stored version's; all of the latter where it says nothing. */
+  readonly fieldLabels?: Readonly<Record<string, string>>;
 }
 
 /**

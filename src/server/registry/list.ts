@@ -1,5 +1,5 @@
 import { forbiddenField, notSupported } from '../../api/field-errors.ts';
-import { type FieldSelector, parseFieldSelector } from '../../api/fields.ts';
+import { FieldSelector, parseFieldSelector } from '../../api/fields.ts';
 import { parseLabelSelector } from '../../api/label-selector-text.ts';
 import { type Selector, SelectorError } from '../../api/labels.ts';
 import type { KubeObject } from '../../api/resource.ts';
@@ -17,6 +17,8 @@ export interface ListQuery {
   readonly namespace?: string | undefined;
   readonly labelSelector?: string | undefined;
   readonly fieldSelector?: string | undefined;
+  /** What the fields of the selector are called in the stored version, where the client speaks another. */
+  readonly fieldLabels?: Readonly<Record<string, string>> | undefined;
   readonly limit?: number | undefined;
   readonly continue?: string | undefined;
   readonly resourceVersion?: string | undefined;
@@ -41,21 +43,25 @@ export interface Selectors {
 /** Parses both selectors. Throws 400 in upstream's words. */
 export function parseSelectors(
   definition: ResourceDefinition,
-  query: { readonly labelSelector?: string | undefined; readonly fieldSelector?: string | undefined },
+  query: Pick<ListQuery, 'labelSelector' | 'fieldSelector' | 'fieldLabels'>,
 ): Selectors {
-  const known = definition.selectableFields ?? {};
+  const known = query.fieldLabels ?? definition.selectableFields ?? {};
   try {
-    return {
-      labels: parseLabelSelector(query.labelSelector ?? ''),
-      fields: parseFieldSelector(
-        query.fieldSelector ?? '',
-        (field) => field === 'metadata.name' || field === 'metadata.namespace' || Object.hasOwn(known, field),
-      ),
-    };
+    const labels = parseLabelSelector(query.labelSelector ?? '');
+    const fields = parseFieldSelector(
+      query.fieldSelector ?? '',
+      (field) => field === 'metadata.name' || field === 'metadata.namespace' || Object.hasOwn(known, field),
+    );
+    return { labels, fields: query.fieldLabels ? inStoredVersion(fields, query.fieldLabels) : fields };
   } catch (error) {
     if (error instanceof SelectorError) throw badRequest(error.message);
     throw error;
   }
+}
+
+function inStoredVersion(fields: FieldSelector, labels: Readonly<Record<string, string>>): FieldSelector {
+  const requirements = fields.requirements.map((one) => ({ ...one, field: labels[one.field] ?? one.field }));
+  return new FieldSelector(requirements);
 }
 
 /** A cheap test on the cache's records, `undefined` where everything matches. */

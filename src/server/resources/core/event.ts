@@ -103,7 +103,25 @@ export const event: ResourceDefinition<Event> = {
   singular: 'event',
   shortNames: ['ev'],
   durability: 'volatile',
-  otherVersions: [{ resource: eventsV1, toStorage: toCore, fromStorage: fromCore }],
+  otherVersions: [
+    {
+      resource: eventsV1,
+      toStorage: toCore,
+      fromStorage: fromCore,
+      fieldLabels: {
+        'regarding.kind': 'involvedObject.kind',
+        'regarding.namespace': 'involvedObject.namespace',
+        'regarding.name': 'involvedObject.name',
+        'regarding.uid': 'involvedObject.uid',
+        'regarding.apiVersion': 'involvedObject.apiVersion',
+        'regarding.resourceVersion': 'involvedObject.resourceVersion',
+        'regarding.fieldPath': 'involvedObject.fieldPath',
+        reason: 'reason',
+        reportingController: 'reportingComponent',
+        type: 'type',
+      },
+    },
+  ],
   columns: [
     textColumn('Last Seen', 'Time since it was last observed.', (one: Event, nowMs) =>
       ageOf(lastSeen(one), nowMs),

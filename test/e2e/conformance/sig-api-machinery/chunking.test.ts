@@ -1,3 +1,4 @@
+import { Agent, type RequestOptions, request } from 'node:https';
 import { expect } from 'vitest';
 import type { PodTemplate } from '../../../../src/api/types.gen.ts';
 import { refusal, type StatusError } from '../api-client.ts';
@@ -98,18 +99,38 @@ area('sig-api-machinery', 'Servers with support for API chunking', (spec) => {
   );
 });
 
+const LANES = 16;
+
 /** The refusal of an expired token, if it has expired. Many writes bring compaction about sooner than time does. */
 async function churn(
-  context: SpecContext,
+  { cluster, configMaps }: SpecContext,
   templates: ResourceClient<PodTemplate>,
   token: string | undefined,
 ): Promise<StatusError | undefined> {
-  const { configMaps: maps } = context;
-  await parallel(
-    1000,
-    async (index) => await maps.create({ metadata: { name: `churn-${index}`, labels: { churn: '1' } } }),
-  );
-  await maps.deleteCollection({ labelSelector: 'churn' });
+  // Twenty thousand requests by the plainest client there is, so that the server has most of the processor.
+  const credentials: RequestOptions = {};
+  await cluster.api.config.applyToHTTPSOptions(credentials);
+  const { ca, cert, key } = credentials;
+  const agent = new Agent({ ca, cert, key, keepAlive: true, maxSockets: LANES });
+  const headers = { 'content-type': 'application/merge-patch+json' };
+  const options: RequestOptions = { agent, method: 'PATCH', headers };
+  const server = cluster.api.config.getCurrentCluster()?.server ?? '';
+  const send = (index: number): Promise<void> =>
+    new Promise((done, failed) => {
+      const url = `${server}${configMaps.path}/churn-${index % LANES}`;
+      const sent = request(url, options, (answer) => {
+        answer.resume();
+        answer.once('end', done);
+      });
+      sent.once('error', failed);
+      sent.end(JSON.stringify({ data: { index: `${index} ${performance.now()}` } }));
+    });
+  await parallel(LANES, async (index) => {
+    const name = `churn-${index}`;
+    if (!(await configMaps.find(name))) await configMaps.create({ metadata: { name } });
+  });
+  await parallel(2000, send);
+  agent.destroy();
   const listing = templates.list({ limit: 1, continue: token });
   return await listing.then(
     () => undefined,

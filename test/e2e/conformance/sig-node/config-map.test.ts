@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import type { ConfigMap } from '../../../../src/api/types.gen.ts';
 import { refusal } from '../api-client.ts';
 import { area } from '../area.ts';
 
@@ -20,5 +21,28 @@ area('sig-node', 'ConfigMap', (spec) => {
     made.data = { data: 'value', more: 'another' };
     await configMaps.update(made);
     expect((await configMaps.get('changing')).data).toEqual({ data: 'value', more: 'another' });
+  });
+
+  spec('should run through a ConfigMap lifecycle', async (context) => {
+    const { configMaps } = context;
+    const labelSelector = 'test-configmap-static=true';
+    const watch = context.watch(configMaps, { labelSelector });
+    await configMaps.create({
+      metadata: { name: 'lived', labels: { 'test-configmap-static': 'true' } },
+      data: { valueName: 'value' },
+    });
+    expect((await watch.next()).type).toBe('ADDED');
+    const patch = { metadata: { labels: { 'test-configmap': 'patched' } }, data: { valueName: 'value1' } };
+    await configMaps.patch('lived', patch, { type: 'strategic' });
+    expect((await watch.next()).type).toBe('MODIFIED');
+    const patched = await configMaps.get('lived');
+    expect(patched.data?.['valueName']).toBe('value1');
+    expect(patched.metadata.labels?.['test-configmap']).toBe('patched');
+    const { items } = await context.cluster.resource<ConfigMap>('v1', 'configmaps').list({ labelSelector });
+    const ours = items.filter(({ metadata }) => metadata.namespace === context.namespace);
+    expect(ours).toMatchObject([{ metadata: { name: 'lived' }, data: { valueName: 'value1' } }]);
+    await configMaps.deleteCollection({ labelSelector });
+    expect((await watch.next()).type).toBe('DELETED');
+    expect((await configMaps.list({ labelSelector })).items).toEqual([]);
   });
 });
