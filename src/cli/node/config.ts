@@ -17,6 +17,9 @@ export interface GeneralConfig {
   readonly stateDir: string;
 }
 
+/** Where CNI plugins are looked for, in this order. */
+export const CNI_BIN_DIRS: readonly string[] = ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'];
+
 /** One board that runs pods, checked: what `kedge server` and `kedge agent` have in common (`NODE_FLAGS`). */
 export interface NodeConfig extends GeneralConfig {
   readonly name: string;

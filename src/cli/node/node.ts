@@ -23,7 +23,7 @@ import { createCtrRuntime } from '../../runtime/ctr/ctr-runtime.ts';
 import type { Runtime } from '../../runtime/port.ts';
 import { Failure } from '../failure.ts';
 import type { ClusterSettings } from './cluster-settings.ts';
-import type { NodeConfig } from './config.ts';
+import { CNI_BIN_DIRS, type NodeConfig } from './config.ts';
 import { importImages } from './import-images.ts';
 
 export interface NodeOptions {
@@ -202,7 +202,7 @@ function createRuntime(
     snapshotter: config.snapshotter,
     ...(containerd === undefined ? {} : { containerdRoot: containerd.root }),
     cni: {
-      binDirs: ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'],
+      binDirs: CNI_BIN_DIRS,
       userConfDir: '/etc/cni/net.d',
       confDir: join(config.dataDir, 'agent/etc/cni/net.d'),
       podCidrs: () => node.store.get(undefined, config.name)?.spec?.podCIDRs ?? [],
