@@ -1,6 +1,8 @@
 /**
- * Bundles Kedge and packages it as one executable per architecture: `node build/build.ts [x64] [arm64] [--out=dist]`.
- * The Node binary that becomes the executable is the one of the npm package `node-linux-<arch>`.
+ * Bundles Kedge and packages it as one executable per architecture, with the installer and checksums beside it:
+ * `node build/build.ts [x64] [arm64] [--out=dist] [--release] [--url=…]`. The Node binary that becomes the executable is
+ * the one of the npm package `node-linux-<arch>`. `--release` packs the executables for download, `--url` is where the
+ * installer will find them.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -14,12 +16,15 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
+import { composeInstaller } from './installer.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const asked = process.argv.slice(2);
-const out = asked.find((argument) => argument.startsWith('--out='))?.slice('--out='.length);
+const option = (name: string): string | undefined =>
+  asked.find((argument) => argument.startsWith(`--${name}=`))?.slice(`--${name}=`.length);
+const out = option('out');
 const dist = out === undefined ? join(root, 'dist') : resolve(out);
 const src = join(root, 'src');
 const { version, optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
@@ -115,7 +120,9 @@ function pack(arch: Arch): string {
       },
     }),
   );
-  execFileSync(nodeBinary('x64'), ['--build-sea', config], { stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync(nodeBinary(process.arch as Arch), ['--build-sea', config], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   chmodSync(temporary, 0o755);
   renameSync(temporary, output);
   return output;
@@ -135,15 +142,35 @@ function strip(from: string, to: string, arch: Arch): void {
   writeFileSync(to, readFileSync(from), { mode: 0o755 });
 }
 
+/** As small as every Debian can unpack it: xz -6 needs 9 MB of memory for that. */
+function compress(file: string): string {
+  execFileSync('xz', ['--force', '--keep', '-6', '--threads=0', file], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  return `${file}.xz`;
+}
+
+function writeInstaller(): string {
+  const scripts = join(root, 'scripts');
+  const path = join(dist, 'install.sh');
+  const text = composeInstaller((name) => readFileSync(join(scripts, name), 'utf8'), option('url') ?? '');
+  writeFileSync(path, text, { mode: 0o755 });
+  return path;
+}
+
+function report(file: string): string {
+  const bytes = readFileSync(file);
+  const size =
+    bytes.length > 1e6 ? `${(bytes.length / 1e6).toFixed(1)} MB` : `${Math.round(bytes.length / 1000)} kB`;
+  console.log(`${relative(process.cwd(), file)}  ${size}  v${version}`);
+  return `${createHash('sha256').update(bytes).digest('hex')}  ${basename(file)}\n`;
+}
+
 const named = asked.filter((argument) => !argument.startsWith('--'));
 const architectures = (named.length > 0 ? named : ['x64', 'arm64']) as Arch[];
 mkdirSync(dist, { recursive: true });
 await bundle();
-const sums: string[] = [];
-for (const arch of architectures) {
-  const file = pack(arch);
-  const bytes = readFileSync(file);
-  sums.push(`${createHash('sha256').update(bytes).digest('hex')}  kedge-linux-${arch}`);
-  console.log(`${relative(process.cwd(), file)}  ${(bytes.length / 1e6).toFixed(1)} MB  v${version}`);
-}
-writeFileSync(join(dist, 'sha256sum.txt'), `${sums.join('\n')}\n`);
+const files = architectures.map(pack);
+if (asked.includes('--release')) files.push(...files.map(compress));
+files.push(writeInstaller());
+writeFileSync(join(dist, 'sha256sum.txt'), files.map(report).join(''));

@@ -8,18 +8,29 @@ set -u
 PATH=$PATH:/usr/sbin:/sbin
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
+# What an installed service was told on its command line and in its environment, then the configuration files.
+configured() {
+  cat "$UNITS/kedge.service" "$UNITS/kedge-agent.service" 2>/dev/null |
+    sed -n "s/^ExecStart=.* --$1[ =]\"\{0,1\}\([^ \"]*\).*/\1/p"
+  cat /etc/kedge/kedge.env /etc/kedge/kedge-agent.env 2>/dev/null | sed -n "s/^$2=\"\(.*\)\"\$/\1/p"
+  for file in /etc/kedge/config.yaml.d/*.yaml /etc/kedge/config.yaml; do echo "$file"; done | sort -r | while read -r file; do
+    sed -n "s/^$1: *[\"']\{0,1\}\([^\"' #]*\).*/\1/p" "$file" 2>/dev/null | tail -n 1
+  done
+}
+# setting <flag> <default>: from the environment, else as configured, else the default.
+UNITS=${INSTALL_KEDGE_SYSTEMD_DIR:-/etc/systemd/system}
+setting() {
+  variable=KEDGE_$(printf %s "$1" | tr 'a-z-' 'A-Z_')
+  value=$(printenv "$variable" || configured "$1" "$variable" | head -n 1)
+  printf %s "${value:-$2}"
+}
+
 case "${1:-}" in
   '' | --clean) ;;
+  --setting) setting "$2" "$3"; exit 0 ;;
   *) sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; fail "unknown flag $1" ;;
 esac
 [ "$(id -u)" = 0 ] || fail "run this as root: sudo $0"
-
-# setting <flag>: from the environment, else from the configuration file, else the default ($2).
-setting() {
-  variable=KEDGE_$(printf %s "$1" | tr 'a-z-' 'A-Z_')
-  value=$(printenv "$variable" || sed -n "s/^$1: *[\"']\{0,1\}\([^\"' #]*\).*/\1/p" /etc/kedge/config.yaml 2>/dev/null | tail -n 1)
-  printf %s "${value:-$2}"
-}
 DATA=$(setting data-dir /var/lib/kedge)
 RUN=$(setting state-dir /run/kedge)
 CGROUP=$(setting cgroup-root kedge)
@@ -56,7 +67,8 @@ none_of() { [ -z "$(pids_of "$1")" ]; }
 
 # The server first, so that it starts nothing again.
 stop_server() {
-  if [ "$RUN" = /run/kedge ] && [ -d /run/systemd/system ]; then
+  installed=$(configured state-dir KEDGE_STATE_DIR | head -n 1)
+  if [ "$RUN" = "${installed:-/run/kedge}" ] && [ -d /run/systemd/system ]; then
     for unit in kedge.service kedge-agent.service; do
       if systemctl -q is-active "$unit" 2>/dev/null; then systemctl stop "$unit"; fi
     done

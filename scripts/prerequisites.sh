@@ -77,11 +77,17 @@ architecture() {
   esac
 }
 
-# Builds dist/kedge-linux-<arch> unless it is newer than everything it is made of.
+# build_kedge [<arch>…]: builds dist/kedge-linux-<arch>, for this machine by default, unless it is newer than everything
+# it is made of.
 build_kedge() {
-  file="dist/kedge-linux-$(architecture)"
-  if [ ! -x "$file" ] || [ -n "$(find src build package-lock.json -newer "$file" -type f | head -n 1)" ]; then
-    say 'Building Kedge'
-    node build/build.ts "$(architecture)"
-  fi
+  [ $# -gt 0 ] || set -- "$(architecture)"
+  for arch in "$@"; do
+    file="dist/kedge-linux-$arch"
+    if [ ! -x "$file" ] || [ -n "$(find src build scripts package-lock.json -newer "$file" -type f | head -n 1)" ]; then
+      say 'Building Kedge'
+      # shellcheck disable=SC2046 # one word per architecture
+      node build/build.ts $(printf '%s\n' "$@" | sort -u)
+      return
+    fi
+  done
 }

@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 . scripts/prerequisites.sh
 [ "$(id -u)" = 0 ] || fail 'the tests start containers and need root: sudo scripts/test.sh'
 
-install_runtime busybox-static curl ca-certificates shellcheck unzip jq procps binutils
+install_runtime busybox-static curl ca-certificates shellcheck unzip jq procps binutils xz-utils file systemd \
+  binutils-aarch64-linux-gnu qemu-user-static libc6-arm64-cross libstdc++6-arm64-cross libatomic1-arm64-cross
 install_npm
 npm_packages include
 
@@ -15,7 +16,7 @@ node_modules/.bin/biome check --error-on-warnings --max-diagnostics=20 .
 shellcheck -x scripts/*.sh
 say 'Types'
 node_modules/.bin/tsc -p .
-build_kedge
+build_kedge "$(architecture)" arm64
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT

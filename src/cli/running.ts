@@ -1,9 +1,11 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createExec } from '../lib/exec.ts';
 import { createLogger, errorText, type Logger } from '../lib/log.ts';
 import { VERSION } from '../lib/version.ts';
 import { Failure } from './failure.ts';
 import type { GeneralConfig } from './node/config.ts';
+import { takeServiceManager } from './service-manager.ts';
 
 /** What a command that stays running starts its parts with. */
 export interface Running {
@@ -17,8 +19,8 @@ export interface Running {
 }
 
 /**
- * Runs `start` and stays until SIGTERM or SIGINT, which also ends a start half way; then stops everything. Containers
- * go on running. Returns the exit code; a failure of the start is thrown once what had been started is stopped.
+ * Runs `start`, which resolves when the command does its work, tells the service manager, and stays until SIGTERM or
+ * SIGINT, which also ends a start half way; then stops everything. Containers go on running. Returns the exit code; a failure of the start is thrown once what had been started is stopped.
  */
 export async function stayRunning(
   config: GeneralConfig & { readonly name: string },
@@ -26,6 +28,7 @@ export async function stayRunning(
 ): Promise<number> {
   const log = createLogger({ level: config.logLevel });
   const asked = stopSignal();
+  const manager = takeServiceManager(process.env, { exec: createExec(), log });
   prepareFolders(config);
   log.info('starting', { version: VERSION, node: config.name, pid: process.pid, dataDir: config.dataDir });
   process.on('unhandledRejection', (error) => log.error('unhandled rejection', { error }));
@@ -39,7 +42,11 @@ export async function stayRunning(
       onStop: (stop) => stops.unshift(stop),
       onEnd: (stop) => stops.push(stop),
     });
-    if (!asked.aborted) await new Promise((resolve) => asked.addEventListener('abort', resolve));
+    if (!asked.aborted) {
+      log.info('ready');
+      await manager.ready();
+    }
+    await aborted(asked);
   } catch (error) {
     // What a start says that was told to end is no failure.
     if (!asked.aborted) throw error;
@@ -56,6 +63,14 @@ export function writePidFile({ stateDir }: GeneralConfig, running: Running): voi
   const path = join(stateDir, 'kedge.pid');
   writeFileSync(path, `${process.pid}\n`);
   running.onEnd(async () => rmSync(path, { force: true }));
+}
+
+/** Resolves when the signal is aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 function stopSignal(): AbortSignal {

@@ -44,6 +44,8 @@ export interface NodeOptions {
 
 export interface RunningNode {
   readonly api: NodeApi;
+  /** Resolves when the API has the node. Never rejects; pending while the API is away. */
+  readonly registered: Promise<void>;
   /** Containers keep running. */
   stop(): Promise<void>;
 }
@@ -121,6 +123,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   );
   return {
     api: agent.api,
+    registered: agent.registered,
     async stop() {
       await agent.stop();
       await isolation?.stop();

@@ -3,7 +3,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { createExec } from '../../lib/exec.ts';
 import { Failure } from '../failure.ts';
 import { startNode } from '../node/node.ts';
-import { type Running, stayRunning, writePidFile } from '../running.ts';
+import { aborted, type Running, stayRunning, writePidFile } from '../running.ts';
 import type { ServerConfig } from './config.ts';
 import { startControlPlane } from './control-plane.ts';
 import { LocalNode } from './local-node.ts';
@@ -40,4 +40,5 @@ async function start(config: ServerConfig, running: Running): Promise<void> {
   });
   localNode.api = started.api;
   running.onStop(() => started.stop());
+  await Promise.race([started.registered, aborted(signal)]);
 }

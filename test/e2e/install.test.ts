@@ -1,0 +1,271 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { IMAGE, KEDGE } from './board.ts';
+import { Machine } from './machine.ts';
+
+/**
+ * What an installer does to a machine: the release comes from a web server on it, systemd runs the unit, and in the
+ * end nothing is left.
+ */
+const root = resolve(import.meta.dirname, '../..');
+const INSTALLER = join(dirname(KEDGE), 'install.sh');
+const NAME = `kedge-linux-${process.arch}`;
+const SOURCE = 'http://127.0.0.1:8000';
+
+const DEPLOYMENT = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  replicas: 2
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers: [{ name: web, image: ${IMAGE}, command: [sh, -c, "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done"] }]
+`;
+
+let machine: Machine;
+beforeAll(async () => {
+  machine = await Machine.boot();
+  mkdirSync(join(machine.share, 'release'));
+  publish({ 'install.sh': readFileSync(INSTALLER), [NAME]: readFileSync(KEDGE) });
+  void machine.run(['busybox', 'httpd', '-f', '-p', '127.0.0.1:8000', '-h', '/srv/release'], {
+    timeoutMs: 0,
+  });
+  await machine.until(
+    'the web server',
+    async () => (await machine.run(['curl', '-sf', `${SOURCE}/sha256sum.txt`])).code === 0,
+  );
+});
+afterAll(async () => await machine.remove());
+
+/** Puts files into the release, and states their sums. */
+function publish(files: Readonly<Record<string, Buffer | string>>): void {
+  const sums = Object.entries(files).map(([name, content]) => {
+    writeFileSync(join(machine.share, 'release', name), content);
+    return `${createHash('sha256').update(content).digest('hex')}  ${name}\n`;
+  });
+  writeFileSync(join(machine.share, 'release/sha256sum.txt'), sums.join(''));
+}
+
+/** As a person would: the script comes from the web server and is run unseen. */
+async function install(args: string, env: Readonly<Record<string, string>> = {}) {
+  const pipe = `curl -sfL ${SOURCE}/install.sh | sh -s - ${args}`;
+  const { code, stdout, stderr } = await machine.run(['sh', '-c', pipe], {
+    env: { INSTALL_KEDGE_ARTIFACT: SOURCE, INSTALL_KEDGE_SYMLINK: 'force', ...env },
+  });
+  return { code, output: `${stdout}${stderr}` };
+}
+
+/** Everything that could be left behind. */
+async function state(): Promise<Record<string, string>> {
+  const show = async (command: string): Promise<string> => await machine.ok(['sh', '-c', command]);
+  return {
+    files: machine.changes.join('\n'),
+    running: await show('find /run /tmp -path /run/systemd -prune -o -path /run/log -prune -o -print | sort'),
+    processes: await show('ps -eo args | grep -vE "^(ps|sh|grep|nsenter|sort|\\[)" | sort'),
+    mounts: await show("cut -d' ' -f5 /proc/self/mountinfo"),
+    interfaces: await show('ip -brief link; ip -brief address'),
+    routes: await show('ip route show table all'),
+    rules: await show('nft list ruleset; iptables-save -t nat | grep -v "^[#:]"; true'),
+    groups: await show("find /sys/fs/cgroup -name '*kedge*'"),
+  };
+}
+
+const isActive = async (): Promise<boolean> =>
+  (await machine.run(['systemctl', '-q', 'is-active', 'kedge.service'])).code === 0;
+const mainPid = async (): Promise<string> =>
+  (await machine.ok(['systemctl', 'show', '--property=MainPID', '--value', 'kedge.service'])).trim();
+async function commandLine(): Promise<readonly string[]> {
+  return (await machine.ok(['cat', `/proc/${await mainPid()}/cmdline`])).split('\0').slice(0, -1);
+}
+async function restarts(): Promise<readonly string[]> {
+  const lines = await machine.ok(['kubectl', 'get', 'pods', '--no-headers']);
+  return lines
+    .trim()
+    .split('\n')
+    .map((line) => line.split(/ +/)[3] ?? '');
+}
+/** First processes of all containers. */
+const containers = async (): Promise<string> =>
+  await machine.ok(['sh', '-c', 'cat /sys/fs/cgroup/*/kedge/pods/*/*/*/cgroup.procs | sort -u']);
+
+describe('a machine without systemd', () => {
+  /** Answers what the installer asks, and is small enough to be packed here. */
+  const SMALL = '#!/bin/sh\necho kedge version v0.0.0\n';
+  const PATH = '/tmp/bin:/usr/sbin';
+
+  it('gets the packed executable and is told how to run it', async () => {
+    const before = await state();
+    const packed = execFileSync('xz', ['-c'], { input: SMALL });
+    publish({ 'install.sh': readFileSync(INSTALLER), [NAME]: SMALL, [`${NAME}.xz`]: packed });
+    // What it asks for is there, but for the programs of systemd.
+    await machine.ok([
+      'sh',
+      '-c',
+      'mkdir /tmp/bin; for f in /usr/bin/*; do ln -s $f /tmp/bin; done; rm /tmp/bin/systemctl',
+    ]);
+    const { code, output } = await install('', { PATH, INSTALL_KEDGE_BIN_DIR: '/opt/kedge/bin' });
+    expect([code, output]).toEqual([
+      0,
+      expect.stringMatching(/no systemd here; run it yourself: \/opt\/kedge\/bin\/kedge server/),
+    ]);
+    expect(await machine.ok(['/opt/kedge/bin/kedge'])).toBe('kedge version v0.0.0\n');
+    await machine.ok(['/opt/kedge/bin/kedge-uninstall.sh']);
+    await machine.ok(['rm', '-r', '/tmp/bin', '/opt/kedge']);
+    expect(await state()).toEqual(before);
+  });
+
+  it('is left alone by a dry run, and by a file whose checksum is wrong', async () => {
+    publish({ 'install.sh': readFileSync(INSTALLER), [NAME]: readFileSync(KEDGE) });
+    const before = await state();
+    const dry = await install('', { INSTALL_KEDGE_DRY_RUN: 'true' });
+    expect([dry.code, dry.output]).toEqual([
+      0,
+      expect.stringMatching(
+        /would install: \S+ as \/usr\/local\/bin\/kedge\n[\s\S]*would write: \/etc\/systemd\/system\/kedge\.service\n[\s\S]*would run: systemctl restart kedge\.service/,
+      ),
+    ]);
+    expect(await state()).toEqual(before);
+
+    writeFileSync(join(machine.share, 'release', NAME), SMALL);
+    const damaged = await install('');
+    expect([damaged.code, damaged.output]).toEqual([
+      1,
+      expect.stringMatching(
+        /error: kedge-linux-\S+ from http\S+ is damaged: its checksum is wrong\. Nothing was changed\n$/,
+      ),
+    ]);
+    expect(await state()).toEqual(before);
+  });
+
+  it.each([
+    ['agent', {}, /an agent needs KEDGE_URL/],
+    ['', { KEDGE_URL: 'https://192.168.77.9:6443' }, /an agent needs KEDGE_TOKEN/],
+    ['', { KEDGE_URL: 'http://192.168.77.9:6443', KEDGE_TOKEN: 'x' }, /KEDGE_URL must be https/],
+    ['kubectl get nodes', {}, /a service runs `kedge server` or `kedge agent`/],
+    ['', { INSTALL_KEDGE_ARTIFACT: `${SOURCE}/nowhere` }, /cannot get \S+\/nowhere\/sha256sum\.txt/],
+    ['', { INSTALL_KEDGE_SKIP_DOWNLOAD: 'true' }, /there is no \/usr\/local\/bin\/kedge/],
+  ])('%s %j: one line says what is wrong', async (args, env, message) => {
+    const { code, output } = await install(args, env as Record<string, string>);
+    expect([code, output.trim().split('\n').at(-1)]).toEqual([1, expect.stringMatching(message)]);
+  });
+});
+
+describe('a machine with systemd', () => {
+  let before: Record<string, string>;
+  beforeAll(async () => {
+    publish({ 'install.sh': readFileSync(INSTALLER), [NAME]: readFileSync(KEDGE) });
+    before = await state();
+    const images = join(machine.varLib, 'kedge/agent/images');
+    mkdirSync(images, { recursive: true });
+    execFileSync(process.execPath, [
+      join(root, 'test/fixtures/busybox-image.ts'),
+      join(images, 'busybox.tar'),
+      IMAGE,
+    ]);
+  });
+
+  it('runs the server when the installer ends', async () => {
+    const flags = 'server --tls-san "a board.example.org" --node-label=place=roof';
+    const { code, output } = await install(flags, { KEDGE_NODE_NAME: 'board', KEDGE_TOKEN: 'a $"secret"' });
+    expect([code, output]).toEqual([
+      0,
+      expect.stringMatching(/installed \/usr\/local\/bin\/kedge: kedge version v/),
+    ]);
+    expect(output).not.toMatch(/secret/);
+    // Neither asks twice: ready means that the API answers and the node is known.
+    expect(await machine.ok(['kubectl', 'get', 'nodes', '--no-headers'])).toMatch(/^board +Ready /);
+    expect(await commandLine()).toEqual([
+      '/usr/local/bin/kedge',
+      'server',
+      '--tls-san',
+      'a board.example.org',
+      '--node-label=place=roof',
+    ]);
+    const unit = '/etc/systemd/system/kedge.service';
+    expect(await machine.run(['systemd-analyze', 'verify', unit])).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    });
+    expect(await machine.ok(['stat', '--format=%a', '/etc/kedge/kedge.env', '/etc/kedge/kedge.yaml'])).toBe(
+      '600\n600\n',
+    );
+    const read = '. /etc/kedge/kedge.env; echo "$KEDGE_NODE_NAME $KEDGE_TOKEN"';
+    expect(await machine.ok(['sh', '-c', read])).toBe('board a $"secret"\n');
+  });
+
+  it('does not touch what runs when it is installed again, nor its pods when it is upgraded', async () => {
+    await machine.ok(['kubectl', 'apply', '-f', '-'], { input: DEPLOYMENT });
+    await machine.ok(['kubectl', 'rollout', 'status', 'deployment/web', '--timeout=60s']);
+    const pid = await mainPid();
+    const pods = await containers();
+    expect(pods.split('\n').length).toBeGreaterThan(2);
+    expect(await machine.ok(['cat', `/proc/${pods.split('\n')[0]}/oom_score_adj`])).toBe('1000\n');
+
+    const again = await install('');
+    expect([again.code, again.output]).toEqual([
+      0,
+      expect.stringMatching(/kedge is up to date\n[\s\S]*runs and nothing has changed\n/),
+    ]);
+    expect(await mainPid()).toBe(pid);
+
+    // One byte more makes another build of it, which runs as well.
+    publish({
+      'install.sh': readFileSync(INSTALLER),
+      [NAME]: Buffer.concat([readFileSync(KEDGE), Buffer.of(10)]),
+    });
+    const upgrade = await install('', { KEDGE_LOG_LEVEL: 'debug' });
+    expect([upgrade.code, upgrade.output]).toEqual([0, expect.stringMatching(/starting kedge\.service/)]);
+    expect(await mainPid()).not.toBe(pid);
+    expect((await commandLine()).slice(-1)).toEqual(['--node-label=place=roof']);
+    const variables = await machine.ok(['sed', 's/=.*//', '/etc/kedge/kedge.env']);
+    expect(variables).toBe('KEDGE_NODE_NAME\nKEDGE_TOKEN\nKEDGE_LOG_LEVEL\n');
+    expect(await containers()).toBe(pods);
+    expect(await restarts()).toEqual(['0', '0']);
+  });
+
+  it('leaves pods alone when it is stopped or killed, and is started again', async () => {
+    const pods = await containers();
+    await machine.ok(['systemctl', 'stop', 'kedge.service']);
+    expect(await containers()).toBe(pods);
+    expect((await machine.run(['curl', '-sk', 'https://127.0.0.1:6443/readyz'])).code).toBe(7);
+    await machine.ok(['systemctl', 'start', 'kedge.service']);
+    expect(await machine.ok(['kubectl', 'get', 'nodes', '--no-headers'])).toMatch(/^board +Ready /);
+
+    const pid = await mainPid();
+    await machine.ok(['kill', '-9', pid]);
+    await machine.until('the server to be back', async () => (await mainPid()) !== pid && (await isActive()));
+    expect(await containers()).toBe(pods);
+    expect(await restarts()).toEqual(['0', '0']);
+  });
+
+  it('deletes nothing while a disk of the owner is mounted below its data, and leaves nothing then', async () => {
+    await machine.ok(['mkdir', '/var/lib/kedge/photos']);
+    await machine.ok(['mount', '-t', 'tmpfs', 'photos', '/var/lib/kedge/photos']);
+    await machine.ok(['touch', '/var/lib/kedge/photos/holiday']);
+    await machine.ok(['sh', '-c', 'echo "node-label: [a=b]" >/etc/kedge/config.yaml']);
+    const refused = await machine.run(['kedge-uninstall.sh']);
+    expect([refused.code, refused.stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /\/var\/lib\/kedge is not deleted, because something is mounted below it: \/var\/lib\/kedge\/photos\n$/,
+      ),
+    ]);
+    expect(existsSync(join(machine.varLib, 'kedge/server/db/kedge.db'))).toBe(true);
+    expect(await machine.ok(['ls', '/var/lib/kedge/photos'])).toBe('holiday\n');
+
+    await machine.ok(['umount', '/var/lib/kedge/photos']);
+    expect(await machine.ok(['kedge-uninstall.sh'])).toMatch(
+      /kept: your configuration[\s\S]*Kedge is removed/,
+    );
+    expect(await machine.ok(['sh', '-c', 'ls /etc/kedge; rm -r /etc/kedge'])).toBe('config.yaml\n');
+    expect(await state()).toEqual(before);
+  });
+});
