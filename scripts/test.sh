@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests need, then runs lint, type check, unit, contract and end-to-end tests.
+# Installs what the tests need, then runs lint, type check, unit, contract, end-to-end and conformance tests.
 # Ends with one line: N passed, N failed, N skipped.
 set -eu
 cd "$(dirname "$0")/.."
@@ -25,10 +25,13 @@ say 'Unit and contract tests'
 node_modules/.bin/vitest run --reporter=default --reporter=json --outputFile.json="$results/unit.json" || status=1
 say 'End-to-end tests'
 node_modules/.bin/vitest run --config test/e2e/vitest.config.ts --reporter=default --reporter=json --outputFile.json="$results/e2e.json" || status=1
+say 'Conformance specs of the API'
+node test/e2e/conformance/run.ts --api --quick || status=1
+cp dist/conformance/vitest-api.json "$results/conformance.json" || true
 
 # A file that did not even load counts as a failure; so does a run that left no report.
 count() { jq -s "[.[].$1] | add // 0" "$results"/*.json; }
-for suite in unit e2e; do [ -s "$results/$suite.json" ] || { echo "no report of the $suite tests" >&2; status=1; }; done
+for suite in unit e2e conformance; do [ -s "$results/$suite.json" ] || { echo "no report of the $suite tests" >&2; status=1; }; done
 broken=$(jq -s '[.[].testResults[] | select(.status == "failed" and (.assertionResults | all(.status != "failed")))] | length' "$results"/*.json)
 failed=$(($(count numFailedTests) + broken))
 [ "$failed" -eq 0 ] || status=1

@@ -9,11 +9,12 @@ import { officialName, readSpecs, type Spec, writeSpecs } from './spec-list.ts';
 const root = resolve(import.meta.dirname, '../../..');
 const REPORTS = join(root, 'dist/conformance');
 
-const USAGE = `usage: npm run conformance -- [--api|--board] [--record] [--document] [words of the names or files…]
+const USAGE = `usage: npm run conformance -- [--api|--board] [--quick] [--record] [--document] [words…]
 
 Runs the conformance specs that are covered, or those whose official name or file holds all the words.
   --api       only those that need no containers
   --board     only those that run containers
+  --quick     only those that passed when last recorded, without [Slow] ones
   --record    keep the results in specs.tsv and in docs/compatibility.md
   --document  run nothing: write the section of docs/compatibility.md from specs.tsv
 Reports: dist/conformance/report.json, junit-*.xml`;
@@ -51,9 +52,11 @@ async function main(argv: readonly string[]): Promise<number> {
     writeSection(readSpecs());
     return 0;
   }
+  const passing = new Set(readSpecs().flatMap((spec) => (spec.result === 'pass' ? [officialName(spec)] : [])));
+  const isQuick = (name: string): boolean => passing.has(name) && !name.includes('[Slow]');
   const chosen = (await coveredSpecs()).filter(({ name, file }) => {
     const text = `${name} ${relative(root, file)}`.toLowerCase();
-    return words.every((word) => text.includes(word));
+    return words.every((word) => text.includes(word)) && (!flags.has('--quick') || isQuick(name));
   });
   rmSync(REPORTS, { recursive: true, force: true });
   mkdirSync(REPORTS, { recursive: true });
