@@ -52,7 +52,9 @@ async function main(argv: readonly string[]): Promise<number> {
     writeSection(readSpecs());
     return 0;
   }
-  const passing = new Set(readSpecs().flatMap((spec) => (spec.result === 'pass' ? [officialName(spec)] : [])));
+  const passing = new Set(
+    readSpecs().flatMap((spec) => (spec.result === 'pass' ? [officialName(spec)] : [])),
+  );
   const isQuick = (name: string): boolean => passing.has(name) && !name.includes('[Slow]');
   const chosen = (await coveredSpecs()).filter(({ name, file }) => {
     const text = `${name} ${relative(root, file)}`.toLowerCase();
