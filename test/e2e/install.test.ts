@@ -173,7 +173,11 @@ describe('a machine with systemd', () => {
 
   it('runs the server when the installer ends', async () => {
     const flags = 'server --tls-san "a board.example.org" --node-label=place=roof';
-    const { code, output } = await install(flags, { KEDGE_NODE_NAME: 'board', KEDGE_TOKEN: 'a $"secret"' });
+    const { code, output } = await install(flags, {
+      KEDGE_NODE_NAME: 'board',
+      KEDGE_TOKEN: 'secret',
+      KEDGE_WORDS: 'a $"b" `c`',
+    });
     expect([code, output]).toEqual([
       0,
       expect.stringMatching(/installed \/usr\/local\/bin\/kedge: kedge version v/),
@@ -197,8 +201,13 @@ describe('a machine with systemd', () => {
     expect(await machine.ok(['stat', '--format=%a', '/etc/kedge/kedge.env', '/etc/kedge/kedge.yaml'])).toBe(
       '600\n600\n',
     );
-    const read = '. /etc/kedge/kedge.env; echo "$KEDGE_NODE_NAME $KEDGE_TOKEN"';
-    expect(await machine.ok(['sh', '-c', read])).toBe('board a $"secret"\n');
+    const read = '. /etc/kedge/kedge.env; echo "$KEDGE_NODE_NAME $KEDGE_WORDS"';
+    expect(await machine.ok(['sh', '-c', read])).toBe('board a $"b" `c`\n');
+    const environment = await machine.ok(['cat', `/proc/${await mainPid()}/environ`]);
+    expect(environment.split('\0')).toContain('KEDGE_WORDS=a $"b" `c`');
+    // containerd would tell systemd that all is well as soon as it is.
+    const child = 'cat /proc/$(cat /run/kedge/containerd/containerd.pid)/environ';
+    expect(await machine.ok(['sh', '-c', child])).not.toMatch(/NOTIFY_SOCKET/);
   });
 
   it('does not touch what runs when it is installed again, nor its pods when it is upgraded', async () => {
@@ -226,7 +235,7 @@ describe('a machine with systemd', () => {
     expect(await mainPid()).not.toBe(pid);
     expect((await commandLine()).slice(-1)).toEqual(['--node-label=place=roof']);
     const variables = await machine.ok(['sed', 's/=.*//', '/etc/kedge/kedge.env']);
-    expect(variables).toBe('KEDGE_NODE_NAME\nKEDGE_TOKEN\nKEDGE_LOG_LEVEL\n');
+    expect(variables).toBe('KEDGE_NODE_NAME\nKEDGE_TOKEN\nKEDGE_WORDS\nKEDGE_LOG_LEVEL\n');
     expect(await containers()).toBe(pods);
     expect(await restarts()).toEqual(['0', '0']);
   });
