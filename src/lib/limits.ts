@@ -364,6 +364,26 @@ export const LIMITS = {
     /** Addresses of servers remembered. */
     servers: 16,
   },
+  fairness: {
+    /** Requests under way in all levels but the exempt one: upstream's 400 reads and 200 writes. */
+    seats: 600,
+    /** Requests under way of those who are exempt (administrators, probes): they never wait, but memory ends. */
+    exempt: 1000,
+    /** Requests that wait, over all levels: each holds its connection's buffers. */
+    waiting: 1000,
+    /** How long a request waits for its turn, as upstream: a quarter of the request timeout. */
+    waitMs: 15_000,
+    /** Users whose schemas are remembered. */
+    users: 512,
+    /** Objects in a list that weigh as much as one small request, and the most that a list weighs. */
+    objectsPerSeat: 500,
+    listSeats: 10,
+  },
+  metrics: {
+    /** Series of one family, and characters of one label: both come from clients. */
+    series: 1000,
+    labelChars: 64,
+  },
   authn: {
     /** Tokens whose signature was checked and is remembered. */
     verifiedTokens: 512,
