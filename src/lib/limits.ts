@@ -7,8 +7,23 @@ export const LIMITS = {
     urlBytes: 16 * 1024,
     /** JSON nesting; deeper input is refused before anything walks it. */
     nesting: 256,
-    inflightReads: 400,
-    inflightWrites: 200,
+    /** Bodies on their way in, all together: each costs ten times as much once it is decoded. */
+    bodiesBytes: 24 * 1024 * 1024,
+    /** Logs, execs and port-forwards at once. */
+    longRequests: 500,
+    connections: 2000,
+    /** Of one HTTP/2 connection: what it may make us hold, and how many headers, settings, pings and bad frames. */
+    sessionMegabytes: 10,
+    headerPairs: 256,
+    settingsPerFrame: 32,
+    outstandingPings: 10,
+    invalidFrames: 100,
+    /** As upstream's: a client sends its first headers within this, and an idle connection ends after that. */
+    headersTimeoutMs: 32_000,
+    idleTimeoutMs: 90_000,
+    handshakeTimeoutMs: 10_000,
+    /** TCP asks whether a silent client is still there. */
+    keepAliveMs: 60_000,
     /** A client that sends a body slower than this is cut off. */
     bodyTimeoutMs: 30_000,
     requestTimeoutMs: 60_000,
@@ -118,7 +133,10 @@ export const LIMITS = {
     lagEvents: 20_000,
     /** Undelivered bytes after which a slow watcher is dropped with 410. */
     lagBytes: 4 * 1024 * 1024,
+    /** What all slow watchers together may leave unread before the slowest are dropped. */
+    totalLagBytes: 32 * 1024 * 1024,
     perServer: 2000,
+    perUser: 1000,
     bookmarkMs: 60_000,
     minTimeoutMs: 1_800_000,
   },

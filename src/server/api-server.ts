@@ -19,17 +19,16 @@ import { Dialer } from './backend/dialer.ts';
 import { BackendTransport } from './backend/transport.ts';
 import { createWebhookClient, type WebhookClient } from './backend/webhook-client.ts';
 import { bootstrap } from './bootstrap.ts';
+import { FairnessKeeper } from './fairness/keeper.ts';
 import { authorizeVerb } from './http/authorize.ts';
 import { DiscoveryPages } from './http/discovery-pages.ts';
+import { Front } from './http/front.ts';
 import type { HandlerContext } from './http/handler.ts';
 import type { HealthCheck } from './http/health.ts';
-import { Inflight } from './http/inflight.ts';
 import { type Listener, type ListenOptions, listen } from './http/listener.ts';
-import { Metrics } from './http/metrics.ts';
 import { openApiPages } from './http/openapi-pages.ts';
 import { createPages } from './http/pages.ts';
 import type { Page } from './http/path-pages.ts';
-import { Watches } from './http/watch-response.ts';
 import { createInProcessClient } from './in-process-client.ts';
 import { SubresourceProxy } from './proxy/subresource.ts';
 import { objectSchema } from './registry/built-in-schema.ts';
@@ -122,8 +121,7 @@ class KedgeApiServer implements ApiServer {
   readonly registry = new Registry();
   readonly #options: ApiServerOptions;
   readonly #caches: WatchCaches;
-  readonly #watches: Watches;
-  readonly #inflight = new Inflight(LIMITS.http);
+  readonly #front: Front;
   readonly #readyChecks: HealthCheck[] = [];
   readonly #stop = new AbortController();
   readonly #listeners: Listener[] = [];
@@ -134,6 +132,7 @@ class KedgeApiServer implements ApiServer {
   readonly #webhooks: WebhookClient;
   readonly #webhookMetrics = new WebhookMetrics();
   #isStarted = false;
+  #keeper: FairnessKeeper | undefined;
   readonly #serverClient: Client;
   #security: Security | undefined;
 
@@ -141,7 +140,8 @@ class KedgeApiServer implements ApiServer {
     this.#options = options;
     const { datastore, clock } = options;
     this.#caches = createWatchCaches({ datastore, clock });
-    this.#watches = new Watches(clock);
+    this.#front = new Front(clock, this.registry);
+    this.#front.metrics.add(() => `${this.#webhookMetrics.render().join('\n')}\n`);
     const { nodeConnector: local, log } = options;
     this.nodes = new Tunnels({ clock, log: log.child('tunnel'), local });
     const { registry } = this;
@@ -160,7 +160,7 @@ class KedgeApiServer implements ApiServer {
     const admission: AdmissionPlugin[] = [];
     const reviews = laterReviews(() => this.#security?.reviews);
     const engine: Engine = {
-      datastore: this.#options.datastore,
+      datastore: this.#front.observed(this.#options.datastore),
       clock,
       admission,
       client: this.#serverClient,
@@ -187,7 +187,7 @@ class KedgeApiServer implements ApiServer {
       webhookMetrics: this.#webhookMetrics,
       isStarted: () => this.#isStarted,
     });
-    admission.push(...plugins, ...own);
+    admission.push(...this.#front.timed([...plugins, ...own]));
     await bootstrap({
       client: this.#serverClient,
       serves: (resource) => this.registry.find(resource) !== undefined,
@@ -195,7 +195,26 @@ class KedgeApiServer implements ApiServer {
       advertise: this.#options.advertise,
       objects: this.#options.bootstrapObjects ?? [],
     });
+    await this.#startFairness();
     this.#isStarted = true;
+  }
+
+  async #startFairness(): Promise<void> {
+    const levels = this.#cacheOf(resources.priorityLevelConfigurations);
+    const schemas = this.#cacheOf(resources.flowSchemas);
+    if (!levels || !schemas) return;
+    const { clock, log } = this.#options;
+    const { fairness } = this.#front;
+    const client = this.#serverClient;
+    this.#keeper = new FairnessKeeper({
+      fairness,
+      levels,
+      schemas,
+      client,
+      clock,
+      log: log.child('fairness'),
+    });
+    await this.#keeper.start();
   }
 
   readonly #cacheOf: SecurityContext['cacheOf'] = (resource) => this.registry.findStored(resource)?.cache;
@@ -220,9 +239,10 @@ class KedgeApiServer implements ApiServer {
 
   async close(): Promise<void> {
     this.#stop.abort();
-    this.#watches.close();
+    this.#front.watches.close();
     this.nodes.close();
     await Promise.all(this.#listeners.map((listener) => listener.close(LIMITS.http.drainMs)));
+    await this.#keeper?.stop();
     await this.#security?.close?.();
     this.#transport.close();
     this.#caches.close();
@@ -274,7 +294,7 @@ class KedgeApiServer implements ApiServer {
   #handlerContext(): HandlerContext {
     const { clock, log, advertise } = this.#options;
     const { authenticator, authorizer } = this.#security!;
-    const metrics = new Metrics(clock, () => this.#webhookMetrics.render());
+    const { metrics, fairness, bodies, long, watches } = this.#front;
     const discovery = new DiscoveryPages(
       () => this.registry.endpoints,
       () => `${advertise.address}:${advertise.port}`,
@@ -289,8 +309,6 @@ class KedgeApiServer implements ApiServer {
     const pages = createPages({
       discovery,
       metrics,
-      inflight: this.#inflight,
-      watches: this.#watches,
       live,
       ready,
       more: new Map([...openApiPages(() => discovery.groups), ...(this.#options.pages ?? [])]),
@@ -299,8 +317,10 @@ class KedgeApiServer implements ApiServer {
       registry: this.registry,
       authenticator,
       authorizer,
-      watches: this.#watches,
-      inflight: this.#inflight,
+      watches,
+      fairness,
+      bodies,
+      long,
       metrics,
       pages,
       streams: this.#streams,

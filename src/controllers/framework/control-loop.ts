@@ -36,6 +36,7 @@ export function startControlLoop(options: ControlLoopOptions): ControlLoop {
   let ready = false;
   const queue = new WorkQueue({
     clock: context.clock,
+    name,
     work: reconcile,
     concurrency,
     onError: (key, error) => {

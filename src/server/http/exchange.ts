@@ -5,8 +5,10 @@ import { gzip } from 'node:zlib';
 import { stringify } from 'yaml';
 import { ApiError, apiError } from '../../api/status.ts';
 import type { Status } from '../../api/types.gen.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import type { UserInfo } from '../registry/definition.ts';
+import type { ByteBudget } from './byte-budget.ts';
 import { type Answer, acceptsGzip } from './negotiate.ts';
 import { isTrue } from './request-info.ts';
 
@@ -25,20 +27,32 @@ export interface Exchange {
   readonly warnings: string[];
   /** What admission has to say in the audit log. */
   readonly annotations: Map<string, string>;
+  /** Room for bodies, shared by all requests. */
+  readonly bodies: ByteBudget;
+  /** The request no longer holds up others, although its answer goes on (a watch that has begun). */
+  readonly release: () => void;
   readonly disconnect: Disconnect;
+  readonly clock: Clock;
 }
 
 /** Whether the client went away before its answer was complete. A signal is made only for those who wait for it. */
 export class Disconnect {
   happened = false;
   #controller: AbortController | undefined;
+  #callbacks: (() => void)[] = [];
 
   constructor(response: Http2ServerResponse) {
     response.once('close', () => {
       if (response.writableFinished) return;
       this.happened = true;
       this.#controller?.abort();
+      for (const callback of this.#callbacks.splice(0)) callback();
     });
+  }
+  /** Calls back when the client leaves; at once where it has. */
+  onceHappened(callback: () => void): void {
+    if (this.happened) callback();
+    else this.#callbacks.push(callback);
   }
   get signal(): AbortSignal {
     if (!this.#controller) {
@@ -104,6 +118,8 @@ export async function sendBytes(
   bytes: Buffer,
 ): Promise<void> {
   const { request, response } = exchange;
+  // It was answered already: it took too long.
+  if (response.headersSent) return;
   let body = bytes;
   response.setHeader('content-type', contentType);
   if (bytes.length >= LIMITS.http.gzipFromBytes && acceptsGzip(request.headers['accept-encoding'])) {
@@ -133,42 +149,32 @@ export function statusOf(error: unknown): Status & { code: number } {
 }
 
 export async function sendError(exchange: Exchange, error: unknown): Promise<void> {
+  const { request, response } = exchange;
   const status = statusOf(error);
-  if (exchange.response.headersSent) {
-    exchange.response.destroy?.();
+  if (response.headersSent) {
+    response.destroy?.();
     return;
   }
   if (status.details?.retryAfterSeconds)
-    exchange.response.setHeader('retry-after', String(status.details.retryAfterSeconds));
+    response.setHeader('retry-after', String(status.details.retryAfterSeconds));
+  // Nothing that a browser might take for a page.
+  if (status.code === 401 || status.code === 403) response.setHeader('x-content-type-options', 'nosniff');
+  if (status.code === 401) closeAfter(exchange);
+  leaveBody(request, response);
   await sendJson(exchange, status.code, status);
 }
 
-/** The whole body. Throws 413 when it is larger than upstream allows, 408-like 504 when it comes too slowly. */
-export function readBody(exchange: Exchange): Promise<Buffer> {
-  const { request } = exchange;
-  const tooLarge = () =>
-    apiError('RequestEntityTooLarge', `Request entity too large: limit is ${LIMITS.http.bodyBytes}`);
-  if (Number(request.headers['content-length'] ?? 0) > LIMITS.http.bodyBytes)
-    return Promise.reject(tooLarge());
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let sizeBytes = 0;
-    const timer = setTimeout(() => {
-      reject(apiError('Timeout', 'timed out reading the request body'));
-    }, LIMITS.http.bodyTimeoutMs);
-    const finish = (settle: () => void) => {
-      clearTimeout(timer);
-      settle();
-    };
-    request.on('data', (chunk: Buffer) => {
-      sizeBytes += chunk.length;
-      if (sizeBytes > LIMITS.http.bodyBytes) finish(() => reject(tooLarge()));
-      else chunks.push(chunk);
-    });
-    request.once('end', () =>
-      finish(() => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))),
-    );
-    request.once('error', (error) => finish(() => reject(error)));
-    request.once('aborted', () => finish(() => reject(apiError('Timeout', 'the client went away'))));
-  });
+/** Who has no credential may not keep a connection busy (upstream's UnauthenticatedHTTP2DOSMitigation). */
+function closeAfter({ request, response }: Exchange): void {
+  if (request.httpVersionMajor < 2) response.setHeader('connection', 'close');
+  else response.once('finish', () => request.stream?.session?.close());
+}
+
+/** What is left of a refused body is passed over; over HTTP/2 the client is told to stop. */
+function leaveBody(request: Http2ServerRequest, response: Http2ServerResponse): void {
+  if (request.readableEnded) return;
+  request.resume();
+  const { stream } = request;
+  if (request.httpVersionMajor >= 2 && stream?.endAfterHeaders === false)
+    response.once('finish', () => stream.close());
 }

@@ -1,14 +1,17 @@
 import type { Http2ServerRequest } from 'node:http2';
 import { apiError } from '../../api/status.ts';
-import type { Clock } from '../../lib/clock.ts';
+import type { Clock, Timer } from '../../lib/clock.ts';
+import { LIMITS } from '../../lib/limits.ts';
 import type { Logger } from '../../lib/log.ts';
 import { ANONYMOUS } from '../authn/authenticator.ts';
 import type { Authenticator } from '../authn/port.ts';
 import type { Authorizer } from '../authz/port.ts';
+import type { Fairness } from '../fairness/fairness.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ObjectSchema } from '../registry/served-resource.ts';
 import { authenticate } from './authenticate.ts';
 import { authorizeRequest, authorizeVerb } from './authorize.ts';
+import type { ByteBudget } from './byte-budget.ts';
 import {
   Disconnect,
   type Exchange,
@@ -18,7 +21,7 @@ import {
   sendText,
 } from './exchange.ts';
 import { impersonate } from './impersonate.ts';
-import type { Inflight } from './inflight.ts';
+import type { LongRequests } from './long-requests.ts';
 import type { Metrics } from './metrics.ts';
 import { negotiate } from './negotiate.ts';
 import type { PathPages } from './path-pages.ts';
@@ -32,7 +35,9 @@ export interface HandlerContext {
   readonly authenticator: Authenticator;
   readonly authorizer: Authorizer;
   readonly watches: Watches;
-  readonly inflight: Inflight;
+  readonly fairness: Fairness;
+  readonly bodies: ByteBudget;
+  readonly long: LongRequests;
   readonly metrics: Metrics;
   readonly pages: PathPages;
   readonly streams: StreamHandlers;
@@ -41,10 +46,10 @@ export interface HandlerContext {
   readonly log: Logger;
 }
 
-/** Long requests are not counted against the bound: they wait most of the time. */
+/** These wait most of the time: they take no seat, but there may only be so many. */
 const LONG_SUBRESOURCES = new Set(['log', 'exec', 'attach', 'portforward', 'proxy']);
 
-/** Answers one request: authenticate → authorize → dispatch. Never rejects. */
+/** Answers one request: authenticate → take a seat → authorize → dispatch. Never rejects. */
 export async function handleRequest(
   context: HandlerContext,
   request: Http2ServerRequest,
@@ -53,6 +58,7 @@ export async function handleRequest(
   const startMs = context.clock.monotonicMs();
   const [path = '/', search = ''] = request.url.split('?', 2);
   const query = new URLSearchParams(search);
+  const held: Held = { release: () => {} };
   const exchange = {
     request,
     response,
@@ -62,32 +68,120 @@ export async function handleRequest(
     warnings: [],
     annotations: new Map<string, string>(),
     disconnect: new Disconnect(response),
+    clock: context.clock,
+    bodies: context.bodies,
+    release: () => held.release(),
   };
   let info: RequestInfo | undefined;
-  let release: (() => void) | undefined;
+  let timer: Timer | undefined;
   try {
     prepareResponse(request, response);
     info = parseRequest(request.method, path, query);
     if (!info) throw apiError('BadRequest', `cannot decode path ${JSON.stringify(path)}`);
-    if (!isLong(info))
-      release = context.inflight.enter(request.method === 'GET' || request.method === 'HEAD');
-    const sender = await authenticate(context.authenticator, request, path);
-    const { rawHeaders } = request;
-    const acting = impersonate({ authorizer: context.authorizer, sender, rawHeaders, info });
-    exchange.user = acting?.user ?? sender;
-    authorizeRequest(context.authorizer, exchange.user, info);
+    if (!isLong(info) && info.verb !== 'watch')
+      timer = context.clock.setTimer(LIMITS.http.requestTimeoutMs, () => void timeOut(exchange));
+    await admit(context, exchange, info, held);
     await dispatch(context, exchange, info);
   } catch (error) {
     if (!exchange.disconnect.happened) logUnexpected(context.log, exchange, error);
     await sendError(exchange, error).catch(() => response.stream?.destroy());
   } finally {
-    release?.();
-    context.metrics.count(info, request.method, response.statusCode, context.clock.monotonicMs() - startMs);
+    timer?.cancel();
+    held.release();
+    count(context, exchange, info, context.clock.monotonicMs() - startMs);
   }
 }
 
+interface Held {
+  release: () => void;
+}
+
+/** Who asks, whether the server has room for it now, and whether it is allowed. Throws 401, 403 or 429. */
+async function admit(
+  context: HandlerContext,
+  exchange: { -readonly [K in keyof Exchange]: Exchange[K] },
+  info: RequestInfo,
+  held: Held,
+): Promise<void> {
+  const { authorizer, metrics } = context;
+  const { request, path } = exchange;
+  const sender = await authenticate(context.authenticator, request, path).catch((error: unknown) => {
+    metrics.authentications.add(['failure']);
+    throw error;
+  });
+  metrics.authentications.add(['success']);
+  exchange.user = impersonate({ authorizer, sender, rawHeaders: request.rawHeaders, info })?.user ?? sender;
+  held.release = await takeSeat(context, exchange, info);
+  try {
+    authorizeRequest(authorizer, exchange.user, info);
+    metrics.authorizations.add(['allowed']);
+  } catch (error) {
+    metrics.authorizations.add(['denied']);
+    throw error;
+  }
+}
+
+/** A seat of the request's flow, or a place among the long ones. Returns what gives it back, more than once if need be. */
+async function takeSeat(
+  { fairness, long, metrics, registry }: HandlerContext,
+  { user, response, disconnect, query }: Exchange,
+  info: RequestInfo,
+): Promise<() => void> {
+  if (isLong(info)) return long.enter();
+  const seat = await fairness.enter({
+    user,
+    info,
+    seats: seatsOf(info, registry, query),
+    onGone: (callback) => disconnect.onceHappened(callback),
+  });
+  response.setHeader('x-kubernetes-pf-flowschema-uid', seat.schemaUid);
+  response.setHeader('x-kubernetes-pf-prioritylevel-uid', seat.levelUid);
+  const kind = READS.has(info.verb) ? 'readOnly' : 'mutating';
+  metrics.inflight[kind]++;
+  let isOver = false;
+  return () => {
+    if (isOver) return;
+    isOver = true;
+    metrics.inflight[kind]--;
+    seat.release();
+  };
+}
+
+const READS: ReadonlySet<string> = new Set(['get', 'list', 'watch', 'head']);
+
+/** Long lists weigh more than other requests. */
+function seatsOf(info: RequestInfo, registry: Registry, query: URLSearchParams): number {
+  if (!info.isResource || info.verb !== 'list') return 1;
+  const size = registry.find(info)?.served.cache.size ?? 0;
+  const limit = Number(query.get('limit') ?? 0);
+  const { objectsPerSeat, listSeats } = LIMITS.fairness;
+  return Math.min(Math.ceil((limit > 0 ? Math.min(limit, size) : size) / objectsPerSeat) || 1, listSeats);
+}
+
+/** An answer that takes longer than any may: 504 where nothing was said yet, else the connection ends. */
+async function timeOut(exchange: Exchange): Promise<void> {
+  const text = 'Timeout: request did not complete within requested timeout - context deadline exceeded';
+  const { response } = exchange;
+  if (response.headersSent) (response.stream ?? response).destroy();
+  else await sendError(exchange, apiError('Timeout', text)).catch(() => {});
+}
+
 function isLong(info: RequestInfo): boolean {
-  return info.isResource && (info.verb === 'watch' || LONG_SUBRESOURCES.has(info.subresource));
+  return info.isResource && LONG_SUBRESOURCES.has(info.subresource);
+}
+
+function count(
+  { metrics, registry }: HandlerContext,
+  { request, response, query, disconnect }: Exchange,
+  info: RequestInfo | undefined,
+  durationMs: number,
+): void {
+  const { method } = request;
+  const known = info?.isResource && !registry.find(info) ? undefined : info;
+  const contentType = request.headers['content-type'] ?? '';
+  const isDryRun = query.has('dryRun');
+  metrics.count({ info: known, method, contentType, isDryRun, code: response.statusCode, durationMs });
+  if (disconnect.happened) metrics.aborted(known, method, contentType);
 }
 
 async function dispatch(context: HandlerContext, exchange: Exchange, info: RequestInfo): Promise<void> {

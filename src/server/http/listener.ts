@@ -1,7 +1,13 @@
 import type { IncomingMessage } from 'node:http';
-import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type SecureServerOptions,
+  type ServerHttp2Session,
+} from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Clock, Timer } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import type { Http2ServerResponse } from './exchange.ts';
 import { type HandlerContext, handleRequest } from './handler.ts';
@@ -19,6 +25,17 @@ export interface ListenOptions {
   /** 0: any free one. */
   readonly port: number;
   readonly tls: TlsFiles;
+  /** How long clients may take; those of `LIMITS.http` by default. */
+  readonly timeouts?: ClientTimeouts;
+}
+
+export interface ClientTimeouts {
+  readonly handshakeTimeoutMs: number;
+  /** For the headers of a request, and until the first request of a connection. */
+  readonly headersTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  /** Between two requests. */
+  readonly idleTimeoutMs: number;
 }
 
 /** One listening socket: HTTP/2 and HTTP/1.1 over TLS. */
@@ -39,6 +56,7 @@ export async function listen(
   upgrade: UpgradeHandler,
   options: ListenOptions,
 ): Promise<Listener> {
+  const { timeouts = LIMITS.http } = options;
   const server = createSecureServer({
     allowHTTP1: true,
     ...contextOptions(options.tls),
@@ -52,7 +70,21 @@ export async function listen(
     // A client that opens streams only to reset them is cut off (CVE-2023-44487).
     streamResetBurst: LIMITS.http.streamsPerConnection * 4,
     streamResetRate: LIMITS.http.streamsPerConnection,
-  });
+    // What one connection may make this process hold: frames unread, headers, outstanding settings and pings.
+    maxSessionMemory: LIMITS.http.sessionMegabytes,
+    maxHeaderListPairs: LIMITS.http.headerPairs,
+    maxSettings: LIMITS.http.settingsPerFrame,
+    maxOutstandingPings: LIMITS.http.outstandingPings,
+    maxSessionInvalidFrames: LIMITS.http.invalidFrames,
+    handshakeTimeout: timeouts.handshakeTimeoutMs,
+    // HTTP/1.1 only; the other bounds are per connection.
+    maxHeaderSize: LIMITS.http.headerBytes,
+    headersTimeout: timeouts.headersTimeoutMs,
+    requestTimeout: timeouts.requestTimeoutMs,
+    keepAliveTimeout: timeouts.idleTimeoutMs,
+    connectionsCheckingInterval: timeouts.headersTimeoutMs / 4,
+  } as SecureServerOptions);
+  server.maxConnections = LIMITS.http.connections;
   const sockets = new Set<Duplex>();
   const sessions = new Set<ServerHttp2Session>();
   let active = 0;
@@ -72,15 +104,20 @@ export async function listen(
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, LIMITS.http.keepAliveMs);
     socket.once('close', () => sockets.delete(socket));
   });
   server.on('session', (session) => {
     sessions.add(session);
     session.once('close', () => sessions.delete(session));
     session.on('error', (error) => context.log.debug('connection failed', { error }));
+    endWhenIdle(session, context.clock, timeouts);
   });
   server.on('sessionError', (error) => context.log.debug('connection failed', { error }));
-  server.on('tlsClientError', (error) => context.log.debug('TLS handshake failed', { error }));
+  server.on('tlsClientError', (error) => {
+    context.metrics.handshakeErrors.add([]);
+    context.log.debug('TLS handshake failed', { error });
+  });
   await start(server, options);
   return {
     port: (server.address() as AddressInfo).port,
@@ -99,6 +136,25 @@ export async function listen(
       await closed;
     },
   };
+}
+
+/** Closes a connection that has carried no request for a while, as upstream does after 90 seconds. */
+function endWhenIdle(session: ServerHttp2Session, clock: Clock, timeouts: ClientTimeouts): void {
+  let open = 0;
+  let timer: Timer | undefined;
+  const arm = (delayMs: number): void => {
+    timer = clock.setTimer(delayMs, () => session.close());
+  };
+  arm(timeouts.headersTimeoutMs);
+  session.on('stream', (stream) => {
+    timer?.cancel();
+    open++;
+    stream.once('close', () => {
+      open--;
+      if (open === 0 && !session.closed) arm(timeouts.idleTimeoutMs);
+    });
+  });
+  session.once('close', () => timer?.cancel());
 }
 
 function contextOptions({ cert, key, clientCa }: TlsFiles) {

@@ -2,16 +2,12 @@ import { KEDGE_VERSION, VERSION } from '../../lib/version.ts';
 import type { DiscoveryPages } from './discovery-pages.ts';
 import { sendBytes, sendJson } from './exchange.ts';
 import { type HealthCheck, healthCheckPage, healthPage } from './health.ts';
-import type { Inflight } from './inflight.ts';
 import type { Metrics } from './metrics.ts';
 import { type Page, PathPages } from './path-pages.ts';
-import type { Watches } from './watch-response.ts';
 
 export interface PagesOptions {
   readonly discovery: DiscoveryPages;
   readonly metrics: Metrics;
-  readonly inflight: Inflight;
-  readonly watches: Watches;
   readonly live: () => readonly HealthCheck[];
   readonly ready: () => readonly HealthCheck[];
   /** More of them, such as OpenAPI and the service account issuer's. */
@@ -20,7 +16,7 @@ export interface PagesOptions {
 
 /** Everything that is served and is no resource. */
 export function createPages(options: PagesOptions): PathPages {
-  const { discovery, metrics, inflight, watches, live, ready, more } = options;
+  const { discovery, metrics, live, ready, more } = options;
   const pages: PathPages = new PathPages()
     .add('/', async (exchange) =>
       sendJson(exchange, 200, { paths: pages.paths.filter((path) => path !== '/') }),
@@ -33,12 +29,7 @@ export function createPages(options: PagesOptions): PathPages {
     .addFolder('/readyz/', healthCheckPage('/readyz/', ready))
     .addFolder('/healthz/', healthCheckPage('/healthz/', live))
     .add('/metrics', (exchange) =>
-      sendBytes(
-        exchange,
-        200,
-        'text/plain; version=0.0.4',
-        Buffer.from(metrics.render(inflight, watches.size)),
-      ),
+      sendBytes(exchange, 200, 'text/plain; version=0.0.4; charset=utf-8', Buffer.from(metrics.render())),
     )
     .add('/api', discovery.core)
     .add('/apis', discovery.named)

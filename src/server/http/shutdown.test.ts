@@ -8,7 +8,11 @@ it('ends watches cleanly when the server stops', async () => {
   const maps = '/api/v1/namespaces/default/configmaps';
   await http.send('POST', maps, { metadata: { name: 'a' } });
   const watching = http.watch(`${maps}?watch=1&resourceVersion=999999`, 1);
-  while (!(await http.send('GET', '/metrics')).text.includes('longrunning_requests{verb="WATCH"} 1'));
+  while (
+    !(await http.send('GET', '/metrics')).text.includes(
+      'longrunning_requests{verb="WATCH",group="",version="v1",resource="configmaps"} 1',
+    )
+  );
   await http.server.close();
   expect(await watching).toEqual([]);
   await http.stop();

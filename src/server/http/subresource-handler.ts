@@ -8,8 +8,9 @@ import type { ObjectSchema } from '../registry/served-resource.ts';
 import { updateObject } from '../registry/update.ts';
 import { SCALE_KIND, type View, viewOf } from '../registry/view.ts';
 import { decodeObject, decodePatch } from './decode-body.ts';
-import { readBody, sendJson } from './exchange.ts';
+import { sendJson } from './exchange.ts';
 import { writeRequestOf } from './parameters.ts';
+import { readBody } from './read-body.ts';
 import { methodNotAllowed, type ResourceCall, sendObject } from './resource-handler.ts';
 
 /** Routes under an object: views that are read and written, POSTs, streams. */

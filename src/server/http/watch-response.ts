@@ -3,10 +3,12 @@ import { apiVersionOf, type KubeObject } from '../../api/resource.ts';
 import { apiError } from '../../api/status.ts';
 import type { Clock, Timer } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
+import type { CounterSeries } from '../../lib/metrics.ts';
 import type { Endpoint } from '../registry/registry.ts';
 import { type OpenedWatch, openWatch, prepareWatch, type WatchQuery } from '../registry/watch.ts';
 import type { CachedObject, CacheEvent } from '../watchcache/port.ts';
 import { type Exchange, setWarnings, statusOf } from './exchange.ts';
+import type { Metrics } from './metrics.ts';
 
 /** Shows an object another way than as its stored bytes (a Table row, metadata only, another version). */
 export type Transform = (object: KubeObject) => object;
@@ -22,23 +24,42 @@ export interface WatchOptions {
 export class Watches {
   readonly #streams = new Set<WatchStream>();
   readonly #clock: Clock;
+  readonly #metrics: Metrics;
+  readonly #users = new Map<string, number>();
+  readonly #lag = new Lag();
   #timer: Timer | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, metrics: Metrics) {
     this.#clock = clock;
+    this.#metrics = metrics;
   }
   get size(): number {
     return this.#streams.size;
   }
 
+  /** How many there are of each resource. */
+  counts(): { labels: string[]; value: number }[] {
+    const counts = new Map<string, { labels: string[]; value: number }>();
+    for (const { resource } of this.#streams) {
+      const labels = ['WATCH', resource.group, resource.version, resource.resource];
+      const one = counts.get(labels.join()) ?? { labels, value: 0 };
+      one.value++;
+      counts.set(labels.join(), one);
+    }
+    return [...counts.values()];
+  }
+
   /** Answers a watch request; resolves when it has ended. Throws before anything is written for a bad query. */
   async serve(exchange: Exchange, options: WatchOptions): Promise<void> {
-    if (this.#streams.size >= LIMITS.watch.perServer) {
-      const text = `the server has ${LIMITS.watch.perServer} watches already; please try again`;
-      throw apiError('TooManyRequests', text, { details: { retryAfterSeconds: 1 } });
-    }
-    const stream = new WatchStream(exchange, options);
+    const { name } = exchange.user;
+    const own = this.#users.get(name) ?? 0;
+    if (this.#streams.size >= LIMITS.watch.perServer) throw tooMany('the server', LIMITS.watch.perServer);
+    if (own >= LIMITS.watch.perUser) throw tooMany(`user ${JSON.stringify(name)}`, LIMITS.watch.perUser);
+    const { group, version, resource } = options.endpoint.resource;
+    const sent = this.#metrics.watchEvents.of(group, version, resource);
+    const stream = new WatchStream(exchange, options, { lag: this.#lag, sent });
     this.#streams.add(stream);
+    this.#users.set(name, own + 1);
     this.#timer ??= this.#clock.setTimer(LIMITS.watch.bookmarkMs, () => this.#remind());
     const timer = this.#clock.setTimer(timeoutMs(options.timeoutSeconds), () => stream.end());
     try {
@@ -46,6 +67,9 @@ export class Watches {
     } finally {
       timer.cancel();
       this.#streams.delete(stream);
+      const left = (this.#users.get(name) ?? 1) - 1;
+      if (left > 0) this.#users.set(name, left);
+      else this.#users.delete(name);
       if (this.#streams.size === 0) {
         this.#timer?.cancel();
         this.#timer = undefined;
@@ -64,6 +88,24 @@ export class Watches {
   }
 }
 
+function tooMany(who: string, limit: number): Error {
+  const text = `${who} has ${limit} watches already; please try again`;
+  return apiError('TooManyRequests', text, { details: { retryAfterSeconds: 1 } });
+}
+
+/** What all watchers together have not read yet. */
+class Lag {
+  totalBytes = 0;
+  /** Watchers that have something left to read. */
+  behind = 0;
+
+  /** Whether somebody with so much is among those who are in the way of others. */
+  isTooMuch(ownBytes: number): boolean {
+    if (ownBytes > LIMITS.watch.lagBytes) return true;
+    return this.totalBytes > LIMITS.watch.totalLagBytes && ownBytes >= this.totalBytes / (this.behind + 1);
+  }
+}
+
 /** As upstream: what the client asks for, else a random time so that not all come back at once. */
 function timeoutMs(timeoutSeconds: number | undefined): number {
   if (timeoutSeconds !== undefined && timeoutSeconds > 0) return timeoutSeconds * 1000;
@@ -78,6 +120,8 @@ class WatchStream {
   readonly #exchange: Exchange;
   readonly #options: WatchOptions;
   readonly #out: Writable;
+  readonly #lag: Lag;
+  readonly #sent: CounterSeries;
   #opened: OpenedWatch | undefined;
   #initial: Iterator<CachedObject> | undefined;
   #queue: Buffer[] = [];
@@ -89,10 +133,15 @@ class WatchStream {
   #lastRevision = 0;
   #finish: () => void = () => {};
 
-  constructor(exchange: Exchange, options: WatchOptions) {
+  constructor(exchange: Exchange, options: WatchOptions, shared: { lag: Lag; sent: CounterSeries }) {
     this.#exchange = exchange;
     this.#options = options;
     this.#out = exchange.response;
+    this.#lag = shared.lag;
+    this.#sent = shared.sent;
+  }
+  get resource(): Endpoint['resource'] {
+    return this.#options.endpoint.resource;
   }
 
   async run(): Promise<void> {
@@ -149,12 +198,25 @@ class WatchStream {
 
   #push(bytes: Buffer): void {
     if (this.#ended) return;
+    this.#sent.value++;
     this.#queue.push(bytes);
-    this.#queuedBytes += bytes.length;
-    if (this.#queuedBytes > LIMITS.watch.lagBytes) {
-      this.#queue = [];
+    this.#setQueued(this.#queuedBytes + bytes.length);
+    if (this.#lag.isTooMuch(this.#queuedBytes)) {
+      this.#clear();
       this.#fail(apiError('Expired', 'the watcher was too slow; list again'));
     } else this.#schedule();
+  }
+
+  #clear(): void {
+    this.#queue = [];
+    this.#setQueued(0);
+  }
+
+  #setQueued(bytes: number): void {
+    this.#lag.totalBytes += bytes - this.#queuedBytes;
+    if (this.#queuedBytes === 0 && bytes > 0) this.#lag.behind++;
+    if (this.#queuedBytes > 0 && bytes === 0) this.#lag.behind--;
+    this.#queuedBytes = bytes;
   }
 
   #schedule(): void {
@@ -171,9 +233,12 @@ class WatchStream {
       const chunk = this.#initial ? this.#nextInitial(this.#initial) : this.#nextQueued();
       if (!chunk) {
         if (this.#initial || this.#queue.length > 0) continue;
+        this.#exchange.release();
         return;
       }
       if (!this.#out.write(chunk)) this.#blocked = true;
+      // From here on it waits: for events, or for a client that reads slowly.
+      if (this.#blocked || !this.#initial) this.#exchange.release();
     }
   }
 
@@ -199,10 +264,15 @@ class WatchStream {
   #nextQueued(): Buffer | undefined {
     const [first] = this.#queue;
     if (!first) return undefined;
-    const chunk = this.#queue.length === 1 ? first : Buffer.concat(this.#queue);
-    this.#queue = [];
-    this.#queuedBytes = 0;
-    return chunk;
+    // A watcher that was far behind catches up piece by piece, as it reads.
+    let count = 0;
+    let sizeBytes = 0;
+    while (count < this.#queue.length && (count === 0 || sizeBytes < LIMITS.http.listChunkBytes))
+      sizeBytes += this.#queue[count++]!.length;
+    const parts = count === this.#queue.length ? this.#queue : this.#queue.slice(0, count);
+    this.#queue = parts === this.#queue ? [] : this.#queue.slice(count);
+    this.#setQueued(this.#queuedBytes - sizeBytes);
+    return parts.length === 1 ? first : Buffer.concat(parts);
   }
 
   /** An ERROR event, then the end: clients know a 410 there. */
@@ -216,7 +286,7 @@ class WatchStream {
     if (this.#ended) return;
     this.#ended = true;
     this.#opened?.handle.stop();
-    this.#queue = [];
+    this.#clear();
     this.#initial = undefined;
     this.#out.end();
     this.#finish();

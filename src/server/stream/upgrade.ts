@@ -80,6 +80,7 @@ async function answer(
     throw apiError('NotFound', 'the server could not find the requested resource', { details: {} });
   // A WebSocket can only be asked for with GET; what it does is what POST does.
   if (info.verb === 'get') authorizeVerb(authorizer, user, info, 'create');
+  connection.socket.once('close', context.long.enter());
   const call: Call = { context, connector: tunnels, info, query, user, ...connection };
   if (info.subresource === 'portforward') return forwardPorts(call);
   if (info.subresource === 'exec' || info.subresource === 'attach') return runProcess(call);

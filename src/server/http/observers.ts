@@ -1,0 +1,99 @@
+import type { Datastore, Write } from '../../datastore/port.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { MetricRegistry } from '../../lib/metrics.ts';
+import type { AdmissionPlugin } from '../admission/port.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { Metrics } from './metrics.ts';
+
+const STORAGE_SECONDS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 1, 2, 5, 10, 30, 60];
+
+/** The plugin with its time taken. */
+export function timedPlugin(plugin: AdmissionPlugin, metrics: Metrics, clock: Clock): AdmissionPlugin {
+  const timed = (type: 'admit' | 'validate', run: AdmissionPlugin['mutate']): AdmissionPlugin['mutate'] =>
+    run &&
+    (async (attributes) => {
+      const startMs = clock.monotonicMs();
+      let rejected = true;
+      try {
+        await run.call(plugin, attributes);
+        rejected = false;
+      } finally {
+        const tookMs = clock.monotonicMs() - startMs;
+        metrics.admitted(plugin.name, type, attributes.operation, rejected, tookMs);
+      }
+    });
+  const mutate = timed('admit', plugin.mutate);
+  const validate = timed('validate', plugin.validate);
+  return { ...plugin, ...(mutate ? { mutate } : {}), ...(validate ? { validate } : {}) };
+}
+
+/** The datastore with the time of its writes taken, in the names that upstream has for etcd's. */
+export function observedDatastore(datastore: Datastore, registry: MetricRegistry, clock: Clock): Datastore {
+  const durations = registry.histogram({
+    name: 'etcd_request_duration_seconds',
+    help: 'Time that the datastore took.',
+    labels: ['operation', 'type'],
+    bucketsSeconds: STORAGE_SECONDS,
+  });
+  const errors = registry.counter({
+    name: 'etcd_request_errors_total',
+    help: 'Writes that the datastore refused or failed.',
+    labels: ['operation', 'type'],
+  });
+  return new Proxy(datastore, {
+    get(target, property) {
+      if (property !== 'commit') {
+        const value: unknown = Reflect.get(target, property, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      }
+      return async (...args: Parameters<Datastore['commit']>) => {
+        const startMs = clock.monotonicMs();
+        const labels = labelsOf(args[0]);
+        try {
+          const result = await target.commit(...args);
+          durations.of(...labels).observe((clock.monotonicMs() - startMs) / 1000);
+          return result;
+        } catch (error) {
+          errors.add(labels);
+          throw error;
+        }
+      };
+    },
+  });
+}
+
+function labelsOf([write]: readonly Write[]): [operation: string, type: string] {
+  if (!write) return ['', ''];
+  const operation = write.value === undefined ? 'delete' : write.expectedRevision === 0 ? 'create' : 'update';
+  // `/registry/<group>/<resource>/…`
+  const [, , group = '', resource = ''] = write.key.split('/', 4);
+  return [operation, group === 'core' ? resource : `${resource}.${group}`];
+}
+
+/** How many objects there are of each resource. */
+export function collectRegistry(metrics: MetricRegistry, registry: Registry): void {
+  const stored = () =>
+    registry.endpoints.filter(({ conversion, served }) => !conversion && !served.definition.virtual);
+  metrics.collect({
+    name: 'apiserver_resource_objects',
+    help: 'Objects of each resource.',
+    type: 'gauge',
+    labels: ['group', 'resource'],
+    read: () =>
+      stored().map(({ resource, served }) => ({
+        labels: [resource.group, resource.resource],
+        value: served.cache.size,
+      })),
+  });
+  metrics.collect({
+    name: 'apiserver_storage_objects',
+    help: 'Objects of each resource, under the older name.',
+    type: 'gauge',
+    labels: ['resource'],
+    read: () =>
+      stored().map(({ resource: { group, resource }, served }) => ({
+        labels: [group === '' ? resource : `${resource}.${group}`],
+        value: served.cache.size,
+      })),
+  });
+}

@@ -1,0 +1,86 @@
+import type { Http2ServerRequest } from 'node:http2';
+import { apiError } from '../../api/status.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { LIMITS } from '../../lib/limits.ts';
+import type { Exchange } from './exchange.ts';
+
+/** A first guess where the client does not say how much comes. */
+const FIRST_BYTES = 16 * 1024;
+
+/**
+ * The whole body, in one piece however small the pieces it came in. Throws 413 when it is larger than upstream allows,
+ * 429 when all bodies on their way are more than the server has room for, 504 when it comes too slowly.
+ */
+export async function readBody({ request, bodies, clock }: Exchange): Promise<Buffer> {
+  const announced = Number(request.headers['content-length'] ?? Number.NaN);
+  if (announced > LIMITS.http.bodyBytes) throw tooLarge();
+  const body = new Body(bodies);
+  try {
+    body.grow(Number.isSafeInteger(announced) && announced >= 0 ? announced : FIRST_BYTES);
+    await receive(request, body, clock);
+    return body.bytes;
+  } finally {
+    body.release();
+  }
+}
+
+const tooLarge = () =>
+  apiError('RequestEntityTooLarge', `Request entity too large: limit is ${LIMITS.http.bodyBytes}`);
+
+class Body {
+  readonly #budget: Exchange['bodies'];
+  #buffer = Buffer.alloc(0);
+  #length = 0;
+
+  constructor(budget: Exchange['bodies']) {
+    this.#budget = budget;
+  }
+  get bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+  add(chunk: Buffer): void {
+    const needed = this.#length + chunk.length;
+    if (needed > LIMITS.http.bodyBytes) throw tooLarge();
+    if (needed > this.#buffer.length)
+      this.grow(Math.min(Math.max(needed, this.#buffer.length * 2), LIMITS.http.bodyBytes));
+    chunk.copy(this.#buffer, this.#length);
+    this.#length = needed;
+  }
+  grow(sizeBytes: number): void {
+    const more = sizeBytes - this.#buffer.length;
+    if (more <= 0) return;
+    this.#budget.take(more);
+    const larger = Buffer.allocUnsafeSlow(sizeBytes);
+    this.#buffer.copy(larger, 0, 0, this.#length);
+    this.#buffer = larger;
+  }
+  release(): void {
+    this.#budget.give(this.#buffer.length);
+  }
+}
+
+function receive(request: Http2ServerRequest, body: Body, clock: Clock): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.setTimer(LIMITS.http.bodyTimeoutMs, () => {
+      end(() => reject(apiError('Timeout', 'timed out reading the request body')));
+    });
+    const end = (settle: () => void): void => {
+      timer.cancel();
+      request.off('data', onData);
+      settle();
+    };
+    const onData = (chunk: Buffer): void => {
+      try {
+        body.add(chunk);
+      } catch (error) {
+        end(() => reject(error));
+      }
+    };
+    const gone = (): void => end(() => reject(apiError('Timeout', 'the client went away')));
+    request.on('data', onData);
+    request.once('end', () => end(resolve));
+    request.once('error', gone);
+    request.once('aborted', gone);
+    request.once('close', gone);
+  });
+}
