@@ -69,6 +69,13 @@ export const LIMITS = {
     callCost: 1_000_000,
     /** Cost of all expressions of one policy for one request, as upstream's RuntimeCELCostBudget. */
     policyCost: 10_000_000,
+    /** Cost of the match conditions of one webhook or policy, as upstream's RuntimeCELCostBudgetMatchConditions. */
+    matchConditionsCost: 2_500_000,
+    /** Of what a messageExpression says, as upstream. */
+    messageBytes: 5 * 1024,
+    /** Of an audit annotation, as upstream; failures told in one. */
+    auditValueBytes: 10 * 1024,
+    auditFailures: 50,
     /** Regular expressions kept compiled. */
     patterns: 32,
     /** Characters, items and comparisons one run may handle that upstream's cost leaves out. */

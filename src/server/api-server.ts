@@ -177,10 +177,11 @@ class KedgeApiServer implements ApiServer {
     for (const problem of problems) log.warn('service address', { problem });
     const context = { client: this.#serverClient, cacheOf: this.#cacheOf, clock, log };
     this.#security = await this.#options.security(context);
-    const { nodeGraph, admission: own = [] } = this.#security;
+    const { nodeGraph, authorizer, admission: own = [] } = this.#security;
     const plugins = this.#options.admission({
       ...context,
       nodeGraph,
+      authorizer,
       registry: this.registry,
       schemas: (kind) => this.#findSchema(kind),
       webhooks: this.#webhooks,

@@ -3,13 +3,15 @@ import { isMap, isStruct, ListValue, OptionalValue, type Value } from './values.
 
 /**
  * What a call costs before it is made, in upstream's units: cel-go's runtime costs and those of Kubernetes' own
- * functions (k8s.io/apiserver/pkg/cel/library/cost.go), by name. Everything else costs 1.
+ * functions (k8s.io/apiserver/pkg/cel/library/cost.go), by name.
  */
-export function callCost(name: string, args: readonly Value[]): number {
-  return COSTS.get(name)?.(args) ?? 1;
+export function callCost(name: string): Cost {
+  return COSTS.get(name) ?? one;
 }
 
-type Cost = (args: readonly Value[]) => number;
+const one: Cost = () => 1;
+
+export type Cost = (args: readonly Value[]) => number;
 
 /** Of characters, items or entries; 1 for everything else. */
 export function sizeOf(value: Value | undefined): number {

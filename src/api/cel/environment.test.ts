@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { adaptJson } from './adapt.ts';
 import { Environment } from './environment.ts';
 import { schemaType } from './schema-type.ts';
-import { DYN, INT, STRING } from './types.ts';
+import { DYN, INT, NULL, STRING } from './types.ts';
 import { ListValue, type Value } from './values.ts';
 
 const environment = new Environment({ variables: { object: DYN, count: INT, name: STRING } });
@@ -112,8 +112,13 @@ describe('compilation', () => {
   });
 
   it('holds the result to what is wanted', () => {
-    expect(environment.compile('count', { result: [STRING] }).error).toBe('must evaluate to string');
-    expect(environment.compile('object.x', { result: [STRING] }).error).toBeUndefined();
+    expect(environment.compile('count', { result: [STRING] }).error).toBe(
+      'must evaluate to string but got int',
+    );
+    expect(environment.compile('object.x', { result: [STRING, NULL] }).error).toBe(
+      'must evaluate to one of [string null_type] but got dyn',
+    );
+    expect(environment.compile('name', { result: [STRING] }).error).toBeUndefined();
   });
 });
 

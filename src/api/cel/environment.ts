@@ -26,6 +26,7 @@ import {
   DYN,
   formatType,
   INT,
+  isSameType,
   listOf,
   mapOf,
   NULL,
@@ -40,17 +41,20 @@ import { CelError, type Value } from './values.ts';
 
 /** What expressions of one kind may use besides the standard. */
 export interface EnvironmentOptions {
+  /** Types of variables; names may have dots. */
   readonly variables: Readonly<Record<string, CelType>>;
   /** More functions; those of the standard and of Kubernetes' libraries are always there. */
   readonly functions?: readonly Declaration[];
   /** Types that expressions may make with `Name{…}`. */
-  readonly struct?: (name: string) => StructType | undefined;
+  readonly struct?: Types;
   /** Makes what `Name{…}` says. */
   readonly construct?: Construct;
 }
 
+export type Types = (name: string) => StructType | undefined;
+
 export interface CompileOptions {
-  /** Types the result may have; any when absent. `dyn` always passes. */
+  /** Types the result may have, exactly: `dyn` is none of them. Any when absent. */
   readonly result?: readonly CelType[];
 }
 
@@ -118,7 +122,7 @@ const noConstruct: Construct = ({ name }) => {
 export class Environment {
   readonly #variables: Readonly<Record<string, CelType>>;
   readonly #functions: Functions;
-  readonly #struct: (name: string) => StructType | undefined;
+  readonly #struct: Types;
   readonly #construct: Construct;
 
   constructor({
@@ -147,7 +151,8 @@ export class Environment {
       typeName: (name) => TYPE_NAMES.get(name),
     });
     if (typeIssues.length > 0) return failed(source, typeIssues);
-    if (result && !fits(checked.type, result)) return { error: wrongResult(result) };
+    if (result && !result.some((one) => isSameType(one, checked.type)))
+      return { error: wrongResult(result, checked.type) };
     const planner = new Planner(checked, {
       isVariable: (name) => Object.hasOwn(this.#variables, name),
       struct: this.#struct,
@@ -163,13 +168,11 @@ function failed(source: string, issues: readonly Issue[]): Compiled {
   return { error: `compilation failed: ${formatIssues(source, issues)}` };
 }
 
-function fits({ kind }: CelType, wanted: readonly CelType[]): boolean {
-  return kind === 'dyn' || wanted.some((one) => one.kind === kind);
-}
-
-function wrongResult(wanted: readonly CelType[]): string {
-  if (wanted.length === 1) return `must evaluate to ${formatType(wanted[0]!)}`;
-  return `must evaluate to one of ${wanted.map(formatType).join(' ')}`;
+/** In upstream's words, which show types as Go's `String` does. */
+function wrongResult(wanted: readonly CelType[], found: CelType): string {
+  const shown = (type: CelType): string => (type.kind === 'null' ? 'null_type' : formatType(type));
+  const must = wanted.length === 1 ? shown(wanted[0]!) : `one of [${wanted.map(shown).join(' ')}]`;
+  return `must evaluate to ${must} but got ${shown(found)}`;
 }
 
 /** An expression ready to run. */

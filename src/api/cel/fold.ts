@@ -1,7 +1,7 @@
 import type { Expression, ExpressionOf } from './expression.ts';
 import { entriesOf, insert, noOverload } from './operators.ts';
 import type { Frame, Planner, Step } from './plan.ts';
-import { CelError, EntryMap, isMap, ListValue, OptionalValue, type Value } from './values.ts';
+import { CelError, EntryMap, isMap, isStruct, ListValue, type Value } from './values.ts';
 
 interface Loop {
   readonly range: Step;
@@ -45,13 +45,14 @@ function runLoop(loop: Loop): Step {
     const { slots } = frame;
     const range = loop.range(frame);
     slots[loop.accumulator] = loop.initial(frame);
-    for (const [first, second] of turns(range, loop.variable2 !== undefined)) {
+    eachTurn(range, loop.variable2 !== undefined, (first, second) => {
       frame.meter.work(1);
       slots[loop.variable] = first;
       if (loop.variable2 !== undefined) slots[loop.variable2] = second;
-      if (loop.condition(frame) !== true) break;
+      if (loop.condition(frame) !== true) return false;
       slots[loop.accumulator] = attempt(loop, frame);
-    }
+      return true;
+    });
     return loop.result(frame);
   };
 }
@@ -65,23 +66,22 @@ function attempt(loop: Loop, frame: Frame): Value | CelError {
   }
 }
 
-/** Items, or index and item; keys, or key and value. */
-function* turns(range: Value, isTwofold: boolean): Generator<readonly [Value, Value]> {
+/** Items, or index and item; keys, or key and value; as long as `turn` says so. */
+function eachTurn(range: Value, isTwofold: boolean, turn: (first: Value, second: Value) => boolean): void {
   if (range instanceof ListValue) {
     for (let index = 0; index < range.size; index++) {
-      if (isTwofold) yield [BigInt(index), range.at(index)];
-      else yield [range.at(index), null];
+      const item = range.at(index);
+      if (!(isTwofold ? turn(BigInt(index), item) : turn(item, null))) return;
     }
     return;
   }
-  if (range instanceof OptionalValue || typeof range !== 'object' || range === null) throw noOverload();
+  if (typeof range !== 'object' || range === null) throw noOverload();
   if (isMap(range)) {
-    if (isTwofold) yield* entriesOf(range);
-    else for (const key of range.keys()) yield [key, null];
+    for (const key of range.keys()) if (!turn(key, isTwofold ? (range.get(key) ?? null) : null)) return;
     return;
   }
-  if (!('isStruct' in range)) throw noOverload();
-  for (const name of range.fields()) yield [name, isTwofold ? (range.get(name) ?? null) : null];
+  if (!isStruct(range)) throw noOverload();
+  for (const name of range.fields()) if (!turn(name, isTwofold ? (range.get(name) ?? null) : null)) return;
 }
 
 interface Collector {
@@ -134,7 +134,7 @@ function runCollect(
     const list: Value[] = [];
     const map = new Map<string, readonly [Value, Value]>();
     meter.spend(1);
-    for (const [first, second] of turns(loop.range(frame), loop.variable2 !== undefined)) {
+    eachTurn(loop.range(frame), loop.variable2 !== undefined, (first, second) => {
       meter.work(1);
       slots[loop.variable] = first;
       if (loop.variable2 !== undefined) slots[loop.variable2] = second;
@@ -142,13 +142,14 @@ function runCollect(
       if (typeof chosen !== 'boolean') throw noOverload();
       if (!chosen) {
         meter.spend(1);
-        continue;
+        return true;
       }
       const made = parts.map((part) => part(frame));
       meter.spend(makesMap ? MAP_TURN : LIST_TURN);
       if (makesMap) insertAll(map, made);
       else list.push(...made);
-    }
+      return true;
+    });
     return makesMap ? new EntryMap(map) : ListValue.of(list);
   };
 }

@@ -213,11 +213,12 @@ export class Planner {
     const targets = node.target && !isNamespaced ? [node.target] : [];
     const args = [...targets, ...node.args].map((one) => this.plan(one));
     const operator = OPERATORS.get(name);
+    const cost = callCost(name);
     const overloads = this.#checked.overloads.get(node.id) ?? [];
     return (frame) => {
       const values = args.map((one) => one(frame));
       const { meter } = frame;
-      meter.spend(callCost(name, values));
+      meter.spend(cost(values));
       return operator ? operator(values, meter) : dispatch(overloads, values, meter);
     };
   }

@@ -31,7 +31,10 @@ import {
 
 /** What a structural schema says that expressions need: a part of JSONSchemaProps. */
 export interface CelSchema {
+  /** Besides JSON schema's types: `any`, about which nothing is known. */
   readonly type?: string;
+  /** Of an object whose fields are called in expressions what they are called in the data; made up when absent. */
+  readonly typeName?: string;
   readonly format?: string;
   readonly nullable?: boolean;
   readonly properties?: Readonly<Record<string, CelSchema>>;
@@ -89,6 +92,8 @@ function typeOfSchema(schema: CelSchema, name: string): TypedSchema | undefined 
       return { type: BOOL, adapt: expect('boolean', 'bool') };
     case 'number':
       return { type: DOUBLE, adapt: expect('number', 'float') };
+    case 'any':
+      return { type: DYN, adapt: adaptJson };
     case 'integer':
       return { type: INT, adapt: integer };
     default:
@@ -193,12 +198,14 @@ class SchemaStruct implements StructType {
   readonly kind = 'struct';
   readonly name: string;
   readonly #properties: Readonly<Record<string, CelSchema>>;
+  readonly #nameOf: (key: string) => string | undefined;
   readonly #fields = new Map<string, Field | undefined>();
   #keys: ReadonlyMap<string, string> | undefined;
 
-  constructor({ properties = {} }: CelSchema, name: string) {
-    this.name = name;
+  constructor({ properties = {}, typeName }: CelSchema, name: string) {
+    this.name = typeName ?? name;
     this.#properties = properties;
+    this.#nameOf = typeName === undefined ? escapeField : (key) => key;
   }
   field(name: string): CelType | undefined {
     return this.find(name)?.type;
@@ -213,7 +220,7 @@ class SchemaStruct implements StructType {
     return field;
   }
   #keyOf(name: string): string | undefined {
-    this.#keys ??= new Map(Object.keys(this.#properties).map((key) => [escapeField(key) ?? '', key]));
+    this.#keys ??= new Map(Object.keys(this.#properties).map((key) => [this.#nameOf(key) ?? '', key]));
     return this.#keys.get(name);
   }
   names(): Iterable<string> {

@@ -19,6 +19,10 @@ const plugin = nodeRestriction({
   client: new FakeClient(systemClock),
   clock: systemClock,
   nodeGraph: graph,
+  authorizer: {
+    authorize: () => ({ allowed: false, reason: '' }),
+    rulesFor: () => ({ resource: [], nonResource: [] }),
+  },
   webhooks: { call: () => Promise.reject(new Error('no webhooks here')) },
   webhookMetrics: new WebhookMetrics(),
   registry: new Registry(),

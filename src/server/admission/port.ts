@@ -3,6 +3,7 @@ import type { Client } from '../../client/port.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { NodeGraph } from '../authz/node-graph.ts';
+import type { Authorizer } from '../authz/port.ts';
 import type { WebhookClient } from '../backend/webhook-client.ts';
 import type { UserInfo } from '../registry/definition.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -79,6 +80,7 @@ export interface AdmissionContext {
   /** The newest state of a resource; `undefined` where it is not served. */
   readonly cacheOf: (resource: Pick<Resource, 'group' | 'resource'>) => WatchCache | undefined;
   readonly clock: Clock;
+  readonly authorizer: Authorizer;
   /** Which node runs which pod, and what that pod uses. */
   readonly nodeGraph: NodeGraph;
 }

@@ -21,6 +21,7 @@ const podSpec = { containers: [{ name: 'main', image: 'busybox' }] };
 const template = { metadata: { labels }, spec: podSpec };
 const selector = { matchLabels: labels };
 const clusterRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' };
+const everything = { apiGroups: ['*'], apiVersions: ['*'], operations: ['*'], resources: ['*'] };
 const webhook = {
   name: 'check.example.com',
   admissionReviewVersions: ['v1'],
@@ -56,14 +57,14 @@ export const MINIMAL: Readonly<Record<string, Omit<KubeObject, 'metadata'> & Rec
   serviceaccounts: {},
   'mutatingadmissionpolicies.admissionregistration.k8s.io': {
     spec: {
-      matchConstraints: {},
-      mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: '[]' } }],
+      matchConstraints: { resourceRules: [everything] },
+      mutations: [{ patchType: 'ApplyConfiguration', applyConfiguration: { expression: 'Object{}' } }],
       reinvocationPolicy: 'Never',
     },
   },
   'mutatingadmissionpolicybindings.admissionregistration.k8s.io': { spec: { policyName: 'p' } },
   'validatingadmissionpolicies.admissionregistration.k8s.io': {
-    spec: { matchConstraints: {}, validations: [{ expression: 'true' }] },
+    spec: { matchConstraints: { resourceRules: [everything] }, validations: [{ expression: 'true' }] },
   },
   'validatingadmissionpolicybindings.admissionregistration.k8s.io': {
     spec: { policyName: 'p', validationActions: ['Deny'] },

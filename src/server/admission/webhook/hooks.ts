@@ -2,6 +2,7 @@ import { EVERYTHING, type Selector, selectorFromObject } from '../../../api/labe
 import type { KubeObject } from '../../../api/resource.ts';
 import type { LabelSelector, MutatingWebhook, ValidatingWebhook } from '../../../api/types.gen.ts';
 import type { CachedObject, WatchCache } from '../../watchcache/port.ts';
+import { MatchConditions } from '../expressions/match-conditions.ts';
 
 export type Webhook = ValidatingWebhook & Pick<MutatingWebhook, 'reinvocationPolicy'>;
 
@@ -14,6 +15,7 @@ export interface Hook {
   /** Everything where it is absent. */
   readonly namespaceSelector: Selector;
   readonly objectSelector: Selector;
+  readonly conditions: MatchConditions | undefined;
 }
 
 interface Configuration extends KubeObject {
@@ -54,8 +56,13 @@ function hooksOf({ metadata, webhooks = [] }: Configuration): Hook[] {
       webhook,
       namespaceSelector: selectorOf(webhook.namespaceSelector),
       objectSelector: selectorOf(webhook.objectSelector),
+      conditions: conditionsOf(webhook),
     };
   });
+}
+
+function conditionsOf({ matchConditions, failurePolicy }: Webhook): MatchConditions | undefined {
+  return matchConditions?.length ? new MatchConditions(matchConditions, { failurePolicy }) : undefined;
 }
 
 function selectorOf(selector: LabelSelector | undefined): Selector {

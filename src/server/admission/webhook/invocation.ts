@@ -65,7 +65,7 @@ export function coveredVersion(
 
 /** Holds the selectors against a request that a rule covers. Throws 404 for a namespace that is not there. */
 export function isSelected(
-  { namespaceSelector, objectSelector }: Hook,
+  { namespaceSelector, objectSelector }: Pick<Hook, 'namespaceSelector' | 'objectSelector'>,
   attributes: AdmissionAttributes,
   surroundings: Surroundings,
 ): boolean {

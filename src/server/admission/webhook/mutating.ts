@@ -1,40 +1,15 @@
-import { copyJson, equalJson, type JsonObject } from '../../../api/json-value.ts';
+import type { JsonObject } from '../../../api/json-value.ts';
 import { applyJsonPatch } from '../../../api/patch/json-patch.ts';
 import type { KubeObject } from '../../../api/resource.ts';
 import { mutatingWebhookConfigurations } from '../../../api/resources.gen.ts';
 import { type ApiError, apiError } from '../../../api/status.ts';
 import type { AdmissionAttributes, AdmissionContext, AdmissionPlugin } from '../port.ts';
+import { Rounds } from '../reinvocation.ts';
 import { CallFailure, callWebhook, closedBy, observeCall, Rejection } from './call.ts';
 import { type Invocation, requestNamespace } from './invocation.ts';
 import type { Verdict } from './review.ts';
 import { ObjectVersions } from './shown-objects.ts';
 import { WebhookSource } from './source.ts';
-
-/** What has to be known of the first round when a second one comes (upstream's webhookReinvokeContext). */
-class Rounds {
-  /** Asked, and willing to be asked again. */
-  readonly #asked = new Set<string>();
-  readonly #again = new Set<string>();
-  #lastOutput: KubeObject | undefined;
-
-  isAgain(id: string): boolean {
-    return this.#again.has(id);
-  }
-  asked(id: string): void {
-    this.#asked.add(id);
-  }
-  /** Something changed: those who saw the object before have to see it once more. */
-  changed(): void {
-    for (const id of this.#asked) this.#again.add(id);
-    this.#asked.clear();
-  }
-  leave(object: KubeObject | undefined): void {
-    this.#lastOutput = object && this.#asked.size + this.#again.size > 0 ? copyJson(object) : undefined;
-  }
-  isOutputChanged(object: KubeObject | undefined): boolean {
-    return this.#lastOutput !== undefined && !equalJson(this.#lastOutput, object);
-  }
-}
 
 /** Asks the mutating webhooks that want to be asked, one after the other, and applies their patches. */
 export function mutatingAdmissionWebhook(context: AdmissionContext): AdmissionPlugin {

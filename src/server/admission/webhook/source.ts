@@ -1,7 +1,11 @@
+import type { Activation } from '../../../api/cel/environment.ts';
 import type { KubeObject, Resource } from '../../../api/resource.ts';
 import { namespaces } from '../../../api/resources.gen.ts';
 import { EMPTY_CACHE } from '../../registry/empty-cache.ts';
+import { accessOf } from '../expressions/access.ts';
+import { admissionVariables } from '../expressions/inputs.ts';
 import type { AdmissionAttributes, AdmissionContext } from '../port.ts';
+import { refuse } from '../refuse.ts';
 import { type Hook, Hooks } from './hooks.ts';
 import { coveredVersion, type Invocation, isExempt, isSelected, type Surroundings } from './invocation.ts';
 import type { ObjectVersions } from './shown-objects.ts';
@@ -37,10 +41,29 @@ export class WebhookSource {
   async invocation(
     hook: Hook,
     attributes: AdmissionAttributes,
-    _versions: ObjectVersions,
+    versions: ObjectVersions,
   ): Promise<Invocation | undefined> {
     const resource = coveredVersion(hook, attributes, this.#surroundings);
     if (!resource || !isSelected(hook, attributes, this.#surroundings)) return undefined;
-    return { hook, resource };
+    if (!hook.conditions) return { hook, resource };
+    const outcome = hook.conditions.match(await this.#variables(resource, attributes, versions));
+    if (outcome.error !== undefined) throw refuse(attributes, outcome.error);
+    return outcome.matches ? { hook, resource } : undefined;
+  }
+
+  /** What match conditions see. */
+  async #variables(
+    resource: Resource,
+    attributes: AdmissionAttributes,
+    versions: ObjectVersions,
+  ): Promise<Activation> {
+    return admissionVariables({
+      attributes,
+      objects: await versions.in(resource),
+      resource,
+      kind: versions.kindIn(resource),
+      requestKind: versions.kindIn(attributes.requested),
+      authorize: accessOf(this.#context.authorizer, attributes.user),
+    });
   }
 }

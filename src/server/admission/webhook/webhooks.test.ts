@@ -244,6 +244,29 @@ describe('what a webhook is told', () => {
 describe('which webhooks are asked', () => {
   const names = (): string[] => asked.map(({ url }) => url.slice('https://'.length));
 
+  it('is decided by match conditions, one after the other', async () => {
+    const matchConditions = [
+      { name: 'not-skipped', expression: '!("skip" in object.data)' },
+      { name: 'by-tester', expression: 'request.userInfo.username == "tester"' },
+      { name: 'level', expression: 'int(object.data.level) > 1' },
+    ];
+    await validating('picky', allow, { matchConditions });
+    await create('a', { level: '2' });
+    await create('b', { level: '1' });
+    await create('c', { skip: 'yes' });
+    expect(asked.map(({ request }) => request['name'])).toEqual(['a']);
+    // A condition that fails refuses, unless another one is false or the webhook is not that important.
+    const { status } = await refusal(create('d', {}));
+    expect(status).toMatchObject({ code: 403, reason: 'Forbidden' });
+    expect(status.message).toBe(
+      `configmaps "d" is forbidden: expression 'int(object.data.level) > 1' resulted in error: no such key: level`,
+    );
+    await client.delete(resources.validatingWebhookConfigurations, { name: 'picky' });
+    await validating('modest', allow, { matchConditions, failurePolicy: 'Ignore' });
+    await create('d', {});
+    expect(asked).toHaveLength(1);
+  });
+
   it('is decided by rules and selectors', async () => {
     await client.create(resources.namespaces, { metadata: { name: 'watched', labels: { watch: 'yes' } } });
     await validating('by-namespace', allow, { namespaceSelector: { matchLabels: { watch: 'yes' } } });

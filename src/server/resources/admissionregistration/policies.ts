@@ -1,10 +1,12 @@
-import { required } from '../../../api/field-errors.ts';
+import { duplicate, invalidValue, required } from '../../../api/field-errors.ts';
+import { dns1123SubdomainProblems } from '../../../api/names.ts';
 import {
   mutatingAdmissionPolicies,
   mutatingAdmissionPolicyBindings,
   validatingAdmissionPolicies,
   validatingAdmissionPolicyBindings,
 } from '../../../api/resources.gen.ts';
+import type { FieldError } from '../../../api/status.ts';
 import type {
   MatchResources,
   MutatingAdmissionPolicy,
@@ -12,11 +14,21 @@ import type {
   ParamKind,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
+  ValidatingAdmissionPolicyBindingSpec,
 } from '../../../api/types.gen.ts';
 import type { ResourceDefinition } from '../../registry/definition.ts';
 import { ageColumn, integerColumn, nameColumn, textColumn } from '../columns.ts';
+import { eachOf, problemsOf } from '../field-checks.ts';
+import {
+  MUTATING_OPERATIONS,
+  validateMatchResources,
+  validateOperations,
+  validateParamRef,
+} from './match-resources-validation.ts';
+import { validateMutatingPolicy, validateValidatingPolicy } from './policy-validation.ts';
+import { oneOf } from './webhook-validation.ts';
 
-/** CEL policies: stored and served, so that tools which manage them work. */
+/** Policies written in CEL; `src/server/admission/policy` holds requests to them. */
 
 function defaultMatch(match: MatchResources | undefined): void {
   if (match === undefined) return;
@@ -25,6 +37,38 @@ function defaultMatch(match: MatchResources | undefined): void {
   match.objectSelector ??= {};
   for (const rule of [...(match.resourceRules ?? []), ...(match.excludeResourceRules ?? [])])
     rule.scope ??= '*';
+}
+
+type Binding = Partial<
+  Pick<ValidatingAdmissionPolicyBindingSpec, 'policyName' | 'paramRef' | 'matchResources'>
+>;
+
+function validateBinding(spec: Binding | undefined): FieldError[] {
+  const name = spec?.policyName;
+  return [
+    ...(name ? problemsOf('spec.policyName', name, dns1123SubdomainProblems) : [required('spec.policyName')]),
+    ...validateParamRef(spec?.paramRef, 'spec.paramRef'),
+    ...validateMatchResources(spec?.matchResources, 'spec.matchResources'),
+  ];
+}
+
+const ACTIONS = ['Audit', 'Deny', 'Warn'];
+
+function validateActions(actions: readonly string[] = [], path: string): FieldError[] {
+  const seen = new Set<string>();
+  const errors = eachOf(actions, path, (action, at) => {
+    const found = oneOf(action, ACTIONS, at);
+    if (seen.has(action)) found.push(duplicate(at, action));
+    seen.add(action);
+    return found;
+  });
+  if (seen.has('Deny') && seen.has('Warn')) {
+    const why =
+      'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)';
+    errors.push(invalidValue(path, actions, why));
+  }
+  if (seen.size === 0) errors.push(required(path, 'at least one validation action is required'));
+  return errors;
 }
 
 const paramText = (kind: ParamKind | undefined): string =>
@@ -57,16 +101,7 @@ export const validatingAdmissionPolicy: ResourceDefinition<ValidatingAdmissionPo
       spec.failurePolicy ??= 'Fail';
       defaultMatch(spec.matchConstraints);
     },
-    validate: ({ spec }) => {
-      const errors = [];
-      if (spec?.matchConstraints === undefined) errors.push(required('spec.matchConstraints'));
-      if (!spec?.validations?.length && !spec?.auditAnnotations?.length) {
-        errors.push(
-          required('spec.validations', 'validations or auditAnnotations must contain at least one item'),
-        );
-      }
-      return errors;
-    },
+    validate: validateValidatingPolicy,
   },
   subresources: [{ name: 'status' }],
 };
@@ -86,10 +121,8 @@ export const validatingAdmissionPolicyBinding: ResourceDefinition<ValidatingAdmi
   strategy: {
     default: ({ spec }) => defaultMatch(spec?.matchResources),
     validate: ({ spec }) => [
-      ...(spec?.policyName ? [] : [required('spec.policyName')]),
-      ...(spec?.validationActions?.length
-        ? []
-        : [required('spec.validationActions', 'at least one validation action is required')]),
+      ...validateBinding(spec),
+      ...validateActions(spec?.validationActions, 'spec.validationActions'),
     ],
   },
 };
@@ -114,10 +147,9 @@ export const mutatingAdmissionPolicy: ResourceDefinition<MutatingAdmissionPolicy
     default: ({ spec }) => {
       if (spec === undefined) return;
       spec.failurePolicy ??= 'Fail';
-      spec.reinvocationPolicy ??= 'Never';
       defaultMatch(spec.matchConstraints);
     },
-    validate: ({ spec }) => (spec?.matchConstraints === undefined ? [required('spec.matchConstraints')] : []),
+    validate: validateMutatingPolicy,
   },
 };
 
@@ -135,6 +167,9 @@ export const mutatingAdmissionPolicyBinding: ResourceDefinition<MutatingAdmissio
   ],
   strategy: {
     default: ({ spec }) => defaultMatch(spec?.matchResources),
-    validate: ({ spec }) => (spec?.policyName ? [] : [required('spec.policyName')]),
+    validate: ({ spec }) => [
+      ...validateBinding(spec),
+      ...validateOperations(spec?.matchResources, 'spec.matchResources', MUTATING_OPERATIONS),
+    ],
   },
 };

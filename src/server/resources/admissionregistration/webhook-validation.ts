@@ -8,6 +8,7 @@ import type {
   ValidatingWebhook,
   WebhookClientConfig,
 } from '../../../api/types.gen.ts';
+import { validateMatchConditions } from '../../admission/expressions/match-conditions.ts';
 import { eachOf, problemsOf } from '../field-checks.ts';
 
 /** What both kinds of configuration list. */
@@ -49,12 +50,13 @@ function validateWebhook(webhook: Webhook, path: string): FieldError[] {
     ...validateLabelSelector(webhook.objectSelector, `${path}.objectSelector`),
     ...oneOf(reinvocationPolicy, ['IfNeeded', 'Never'], `${path}.reinvocationPolicy`),
     ...validateClientConfig(webhook.clientConfig ?? {}, `${path}.clientConfig`),
+    ...validateMatchConditions(webhook.matchConditions, `${path}.matchConditions`),
     ...validateReviewVersions(webhook.admissionReviewVersions, `${path}.admissionReviewVersions`),
   );
   return errors;
 }
 
-function oneOf(value: string | undefined, allowed: readonly string[], path: string): FieldError[] {
+export function oneOf(value: string | undefined, allowed: readonly string[], path: string): FieldError[] {
   return value === undefined || allowed.includes(value) ? [] : [notSupported(path, value, allowed)];
 }
 
@@ -67,7 +69,8 @@ function validateFullName(name: string, path: string): FieldError[] {
   return name.split('.').length < 3 ? [invalidValue(path, name, why)] : [];
 }
 
-function validateRule(rule: RuleWithOperations, path: string): FieldError[] {
+/** What every rule has to say, of webhooks and of policies. */
+export function validateRule(rule: RuleWithOperations, path: string): FieldError[] {
   const { operations, apiGroups, apiVersions, resources, scope } = rule;
   const errors: FieldError[] = [];
   if (!operations?.length) errors.push(required(`${path}.operations`));
