@@ -23,6 +23,26 @@ export const notSupported = (field: string, value: unknown, supported: readonly 
     .map((one) => JSON.stringify(one))
     .join(', ')}`,
 });
+/** The same with the supported values as they are, in the order of a schema. */
+export const notOneOf = (field: string, value: unknown, supported: readonly string[]): FieldError => {
+  const list = supported.map((one) => JSON.stringify(one)).join(', ');
+  return {
+    field,
+    reason: 'FieldValueNotSupported',
+    message: `Unsupported value: ${shown(value)}${list === '' ? '' : `: supported values: ${list}`}`,
+  };
+};
+/** A value of another type than the schema's. */
+export const typeInvalid = (field: string, value: unknown, detail: string): FieldError => ({
+  field,
+  reason: 'FieldValueTypeInvalid',
+  message: `Invalid value: ${shown(value)}: ${detail}`,
+});
+export const internalFieldError = (field: string, detail: string): FieldError => ({
+  field,
+  reason: 'InternalError',
+  message: `Internal error: ${detail}`,
+});
 export const duplicate = (field: string, value: unknown): FieldError => ({
   field,
   reason: 'FieldValueDuplicate',

@@ -52,6 +52,18 @@ export const LIMITS = {
     regexpStates: 200,
     regexpTransitions: 256,
   },
+  customResources: {
+    /** Compiled regular expressions kept. */
+    patterns: 200,
+    /** Parts of compiled schemas kept (about 200 bytes each); the longest unused goes first. */
+    compiledNodes: 30_000,
+    /** Writes that may have been under way, checked under the schema of before, when a definition changed. */
+    raceRevisions: 1024,
+    /** Objects of a definition that is deleted, removed at once. */
+    deletesAtOnce: 64,
+    retryBaseMs: 100,
+    retryMaxMs: 30_000,
+  },
   object: {
     /** Encoded size of one stored object, as etcd's default request limit. */
     encodedBytes: 1_572_864,

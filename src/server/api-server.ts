@@ -19,6 +19,8 @@ import { Dialer } from './backend/dialer.ts';
 import { BackendTransport } from './backend/transport.ts';
 import { createWebhookClient, type WebhookClient } from './backend/webhook-client.ts';
 import { bootstrap } from './bootstrap.ts';
+import { CustomResources } from './custom-resources/custom-resources.ts';
+import { DefinitionController } from './custom-resources/definition-controller.ts';
 import { FairnessKeeper } from './fairness/keeper.ts';
 import { authorizeVerb } from './http/authorize.ts';
 import { DiscoveryPages } from './http/discovery-pages.ts';
@@ -135,6 +137,8 @@ class KedgeApiServer implements ApiServer {
   #keeper: FairnessKeeper | undefined;
   readonly #serverClient: Client;
   #security: Security | undefined;
+  #custom: CustomResources | undefined;
+  #definitions: DefinitionController | undefined;
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
@@ -175,6 +179,7 @@ class KedgeApiServer implements ApiServer {
       services.map((one) => one.object() as Service),
     );
     for (const problem of problems) log.warn('service address', { problem });
+    this.#serveCustomResources(engine);
     const context = { client: this.#serverClient, cacheOf: this.#cacheOf, clock, log };
     this.#security = await this.#options.security(context);
     const { nodeGraph, authorizer, admission: own = [] } = this.#security;
@@ -197,6 +202,7 @@ class KedgeApiServer implements ApiServer {
       objects: this.#options.bootstrapObjects ?? [],
     });
     await this.#startFairness();
+    this.#definitions?.start();
     this.#isStarted = true;
   }
 
@@ -216,6 +222,28 @@ class KedgeApiServer implements ApiServer {
       log: log.child('fairness'),
     });
     await this.#keeper.start();
+  }
+
+  /** What definitions add, from now on. Their names are accepted once everything else is there. */
+  #serveCustomResources(engine: Engine): void {
+    const definitions = this.registry.find(resources.customResourceDefinitions)?.served.cache;
+    if (!definitions) return;
+    const log = this.#options.log.child('custom-resources');
+    const custom = new CustomResources({
+      registry: this.registry,
+      caches: this.#caches,
+      definitions,
+      engine,
+    });
+    custom.start();
+    this.#custom = custom;
+    this.#definitions = new DefinitionController({
+      definitions,
+      engine,
+      storedOf: (name) => custom.storedOf(name),
+      isBuiltIn: (group, resource) => custom.isBuiltIn(group, resource),
+      log,
+    });
   }
 
   readonly #cacheOf: SecurityContext['cacheOf'] = (resource) => this.registry.findStored(resource)?.cache;
@@ -244,6 +272,8 @@ class KedgeApiServer implements ApiServer {
     this.nodes.close();
     await Promise.all(this.#listeners.map((listener) => listener.close(LIMITS.http.drainMs)));
     await this.#keeper?.stop();
+    await this.#definitions?.close();
+    this.#custom?.close();
     await this.#security?.close?.();
     this.#transport.close();
     this.#caches.close();
@@ -300,6 +330,7 @@ class KedgeApiServer implements ApiServer {
       () => this.registry.endpoints,
       () => `${advertise.address}:${advertise.port}`,
     );
+    this.registry.onChange(() => discovery.changed());
     const live = (): HealthCheck[] => [{ name: 'ping', check: () => {} }];
     const ready = (): HealthCheck[] => [
       ...live(),
@@ -312,7 +343,13 @@ class KedgeApiServer implements ApiServer {
       metrics,
       live,
       ready,
-      more: new Map([...openApiPages(() => discovery.groups), ...(this.#options.pages ?? [])]),
+      more: new Map([
+        ...openApiPages(
+          () => discovery.groups,
+          (resource) => this.#custom?.sourceOf(resource),
+        ),
+        ...(this.#options.pages ?? []),
+      ]),
     });
     return {
       registry: this.registry,

@@ -71,7 +71,7 @@ class InProcessClient implements Client {
     ref: ObjectRef,
     options: GetOptions = {},
   ): Promise<T> {
-    const endpoint = this.#enter(resource, 'get', { ...ref, subresource: options.subresource });
+    const endpoint = await this.#enter(resource, 'get', { ...ref, subresource: options.subresource });
     const view = this.#view(endpoint, options.subresource);
     const namespace = (resource.namespaced && ref.namespace) || undefined;
     const found = endpoint.served.cache.get(namespace, ref.name);
@@ -80,7 +80,7 @@ class InProcessClient implements Client {
   }
 
   async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions = {}): Promise<KubeList<T>> {
-    const endpoint = this.#enter(resource, 'list', selectedBy(options));
+    const endpoint = await this.#enter(resource, 'list', selectedBy(options));
     const page = await listObjects(endpoint.served, options);
     return {
       metadata: {
@@ -107,7 +107,7 @@ class InProcessClient implements Client {
   ): Promise<T> {
     const { namespace } = object.metadata;
     const at = { namespace, ...(options.subresource ? { name: object.metadata.name ?? '' } : {}) };
-    const endpoint = this.#enter(resource, 'create', { ...at, subresource: options.subresource });
+    const endpoint = await this.#enter(resource, 'create', { ...at, subresource: options.subresource });
     if (options.subresource)
       return this.#post(
         endpoint,
@@ -130,7 +130,7 @@ class InProcessClient implements Client {
   ): Promise<T> {
     const { namespace, name = '' } = object.metadata;
     const at = { namespace, name };
-    const endpoint = this.#enter(resource, 'update', { ...at, subresource: options.subresource });
+    const endpoint = await this.#enter(resource, 'update', { ...at, subresource: options.subresource });
     const view = this.#view(endpoint, options.subresource);
     const { object: stored } = await updateObject(endpoint.served, this.#request(endpoint, at, options), {
       view: inVersion(endpoint, view),
@@ -146,7 +146,7 @@ class InProcessClient implements Client {
     patch: Patch,
     options: WriteOptions = {},
   ): Promise<T> {
-    const endpoint = this.#enter(resource, 'patch', { ...ref, subresource: options.subresource });
+    const endpoint = await this.#enter(resource, 'patch', { ...ref, subresource: options.subresource });
     const view = this.#view(endpoint, options.subresource);
     const { object } = await patchObject(endpoint.served, this.#request(endpoint, ref, options), patch, {
       view: inVersion(endpoint, view),
@@ -162,7 +162,7 @@ class InProcessClient implements Client {
     ref: ObjectRef,
     options: DeleteOptions = {},
   ): Promise<void> {
-    const endpoint = this.#enter(resource, 'delete', ref);
+    const endpoint = await this.#enter(resource, 'delete', ref);
     validateDeleteOptions(options);
     await deleteObject(endpoint.served, this.#request(endpoint, ref, {}), options);
   }
@@ -171,7 +171,7 @@ class InProcessClient implements Client {
     resource: Resource<T>,
     options: ListOptions & DeleteOptions,
   ): Promise<void> {
-    const endpoint = this.#enter(resource, 'deletecollection', selectedBy(options));
+    const endpoint = await this.#enter(resource, 'deletecollection', selectedBy(options));
     validateDeleteOptions(options);
     const page = await listObjects(endpoint.served, options);
     await deleteEach(endpoint.served, this.#request(endpoint, options, {}), options, page.items);
@@ -183,7 +183,7 @@ class InProcessClient implements Client {
     subresource: string,
     body: B,
   ): Promise<R> {
-    const endpoint = this.#enter(resource, 'create', { ...ref, subresource });
+    const endpoint = await this.#enter(resource, 'create', { ...ref, subresource });
     const request = this.#request(endpoint, ref, {});
     return (await this.#post(endpoint, request, subresource, body as KubeObject)) as R;
   }
@@ -207,10 +207,11 @@ class InProcessClient implements Client {
   }
 
   /** What the server serves under this resource, if the user may. */
-  #enter(resource: Resource, verb: string, at: At): Endpoint {
+  async #enter(resource: Resource, verb: string, at: At): Promise<Endpoint> {
     this.#authorize(resource, verb, at);
     const endpoint = this.#options.registry.find(resource);
     if (!endpoint) throw unknownPath();
+    await endpoint.open?.();
     return endpoint;
   }
 

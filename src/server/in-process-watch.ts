@@ -11,15 +11,17 @@ import type { CacheEvent } from './watchcache/port.ts';
  * reader. A reader that falls too far behind gets a 410, as over HTTPS.
  */
 export async function* inProcessWatch<T extends KubeObject>(
-  enter: () => Endpoint,
+  enter: () => Promise<Endpoint>,
   options: WatchOptions,
   signal: AbortSignal,
 ): AsyncGenerator<WatchEvent<T>> {
   if (signal.aborted) return;
-  const endpoint = enter();
+  const endpoint = await enter();
+  if (signal.aborted) return;
   const queue: CacheEvent[] = [];
   let wake: () => void = () => {};
   let failure: Error | undefined;
+  let isOver = false;
   const opened = openWatch(endpoint.served, options, {
     event(event) {
       if (queue.length >= LIMITS.watch.lagEvents) {
@@ -29,6 +31,7 @@ export async function* inProcessWatch<T extends KubeObject>(
     },
     closed(error) {
       failure ??= error;
+      isOver = true;
       wake();
     },
   });
@@ -47,6 +50,7 @@ export async function* inProcessWatch<T extends KubeObject>(
         if (signal.aborted) return;
       }
       if (queue.length > 0 || failure || signal.aborted) continue;
+      if (isOver) return;
       await new Promise<void>((resolve) => {
         wake = resolve;
       });

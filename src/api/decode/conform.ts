@@ -171,8 +171,14 @@ class Conformer {
       case 'intOrString':
         return intOrString(value);
       default:
-        return this.#free(value);
+        return node.objects === undefined ? this.#free(value) : this.#union(value, node.objects);
     }
+  }
+
+  /** Either of several things, of which only objects have a type. */
+  #union(value: unknown, objects: SchemaNode): unknown {
+    if (Array.isArray(value)) return value.map((item) => this.#union(item, objects));
+    return isPlainObject(value) ? this.#object(value, objects) : this.#free(value);
   }
 
   #integer(value: unknown, kind: 'int32' | 'int64'): number {
@@ -196,13 +202,17 @@ class Conformer {
     throw new TypeMismatchError(`illegal base64 data at input byte ${Math.min(at, text.length)}`);
   }
 
-  /** Anything goes, except a number that would not come back as it was sent. */
   #free(value: unknown): unknown {
-    if (typeof value === 'bigint') throw inexact(value);
-    if (Array.isArray(value)) for (const item of value) this.#free(item);
-    else if (isPlainObject(value)) for (const key of Object.keys(value)) this.#free(value[key]);
+    refuseInexact(value);
     return value;
   }
+}
+
+/** Anything goes, except a number that would not come back as it was sent: throws {@link TypeMismatchError}. */
+export function refuseInexact(value: unknown): void {
+  if (typeof value === 'bigint') throw inexact(value);
+  if (Array.isArray(value)) for (const item of value) refuseInexact(item);
+  else if (isPlainObject(value)) for (const key of Object.keys(value)) refuseInexact(value[key]);
 }
 
 function inexact(value: bigint): TypeMismatchError {

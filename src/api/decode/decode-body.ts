@@ -26,11 +26,17 @@ export interface DecodeOptions {
   readonly contentType: string;
   /** What the route takes. A body without `kind` and `apiVersion` is taken to be that. */
   readonly expected: Kind;
-  /** The built-in kind's by default. Pass the structural schema of a custom resource. */
-  readonly schema?: SchemaNode | undefined;
+  /** Gives the parsed body the shape of its schema, the built-in kind's by default; see `conformObject`. */
+  readonly shape?: ((value: unknown) => Fitted) | undefined;
   readonly fieldValidation?: FieldValidation | undefined;
   /** Other versions of the same kind that the body may be written in, such as v1beta1 of an Eviction. */
   readonly alsoAccepted?: readonly Kind[] | undefined;
+}
+
+export interface Fitted {
+  readonly object: JsonObject;
+  /** Paths such as `spec.foo`. */
+  readonly unknownFields: readonly string[];
 }
 
 export interface Decoded {
@@ -55,18 +61,15 @@ export function decodeBody(options: DecodeOptions): Decoded {
   const actual = actualKind(parsed.value, bytes, expected);
   checkKind(actual, options);
   try {
-    const schema = options.schema ?? schemaFor(actual);
-    const { value: object, unknownFields } = conform(parsed.value ?? {}, schema);
+    const { shape = shapeOf(actual) } = options;
+    const { object, unknownFields } = shape(parsed.value ?? {});
     const problems = fieldValidation === 'Ignore' ? [] : strictErrors(parsed, unknownFields, options);
     if (problems.length > 0 && fieldValidation === 'Strict') {
       throw cannotBeHandled(actual, expected, `strict decoding error: ${problems.join(', ')}`);
     }
-    const whole = object as JsonObject;
-    whole['apiVersion'] = apiVersionOf(actual);
-    whole['kind'] = actual.kind;
-    // Code behind this relies on metadata being there.
-    if (schema.field('metadata') !== undefined) whole['metadata'] ??= {};
-    return { object: whole as unknown as KubeObject, warnings: problems };
+    object['apiVersion'] = apiVersionOf(actual);
+    object['kind'] = actual.kind;
+    return { object: object as unknown as KubeObject, warnings: problems };
   } catch (error) {
     if (error instanceof TypeMismatchError) throw cannotBeHandled(actual, expected, error.message);
     throw error;
@@ -74,21 +77,14 @@ export function decodeBody(options: DecodeOptions): Decoded {
 }
 
 /**
- * Fits plain JSON, such as the result of a patch, to a schema; the value may be changed and reused. Strict errors
- * (`unknown field "spec.foo"`) are for the caller to word. Throws {@link TypeMismatchError}.
+ * Fits plain JSON, such as the result of a patch, to a schema; the value may be changed and reused. Throws {@link TypeMismatchError}.
  */
-export function conformObject(
-  value: unknown,
-  schema: SchemaNode,
-): { readonly object: JsonObject; readonly strictErrors: readonly string[] } {
+export function conformObject(value: unknown, schema: SchemaNode): Fitted {
   const { value: object, unknownFields } = conform(value, schema);
-  return {
-    object: object as JsonObject,
-    strictErrors: unknownFields.map(unknownField),
-  };
+  return { object: object as JsonObject, unknownFields };
 }
 
-const unknownField = (path: string): string => `unknown field ${JSON.stringify(path)}`;
+export const unknownField = (path: string): string => `unknown field ${JSON.stringify(path)}`;
 const duplicateField = (path: string): string => `duplicate field ${JSON.stringify(path)}`;
 
 /**
@@ -232,12 +228,12 @@ function parseKind(apiVersion: string, kind: string): Kind | undefined {
 const isSame = (a: Kind, b: Kind): boolean =>
   a.kind === b.kind && a.group === b.group && a.version === b.version;
 
-function checkKind(actual: Kind, { expected, alsoAccepted = [], schema }: DecodeOptions): void {
+function checkKind(actual: Kind, { expected, alsoAccepted = [], shape }: DecodeOptions): void {
   if (isSame(actual, expected) || alsoAccepted.some((kind) => isSame(actual, kind))) return;
   // Every group may say DeleteOptions in its own version.
   if (expected.kind === 'DeleteOptions' && actual.kind === 'DeleteOptions') return;
   const isOtherVersion = actual.kind === expected.kind && actual.group === expected.group;
-  if (isOtherVersion && (schema !== undefined || kindSchema(actual) !== undefined)) {
+  if (isOtherVersion && (shape !== undefined || kindSchema(actual) !== undefined)) {
     throw badRequest(
       `the API version in the data (${apiVersionOf(actual)}) does not match the expected API version (${apiVersionOf(expected)})`,
     );
@@ -249,10 +245,15 @@ function checkKind(actual: Kind, { expected, alsoAccepted = [], schema }: Decode
   throw cannotBeHandled(actual, expected, why);
 }
 
-function schemaFor(kind: Kind): SchemaNode {
+function shapeOf(kind: Kind): (value: unknown) => Fitted {
   const schema = kindSchema(kind);
   if (schema === undefined) throw new Error(`no schema for ${apiVersionOf(kind)} ${kind.kind}`);
-  return schema;
+  return (value) => {
+    const fitted = conformObject(value, schema);
+    // Code behind this relies on metadata being there.
+    if (schema.field('metadata') !== undefined) fitted.object['metadata'] ??= {};
+    return fitted;
+  };
 }
 
 function cannotBeHandled(actual: Kind, expected: Kind, why: string): ApiError {

@@ -12,7 +12,14 @@ export interface DiscoveredResource {
   readonly categories?: readonly string[] | undefined;
   readonly verbs: readonly string[];
   readonly subresources?: readonly DiscoveredSubresource[] | undefined;
+  /** `<Kind>List` by default. */
+  readonly listKind?: string | undefined;
+  /** Set for what a CustomResourceDefinition adds; for OpenAPI documents, which change with it. */
+  readonly custom?: { readonly stamp: string; readonly selectableFields?: readonly string[] } | undefined;
 }
+
+export const listKindOf = ({ kind, listKind }: Pick<DiscoveredResource, 'kind' | 'listKind'>): string =>
+  listKind ?? `${kind}List`;
 
 export interface DiscoveredSubresource {
   readonly name: string;

@@ -3,15 +3,18 @@
  * that megabytes of JSON are never in memory at once.
  */
 import { createHash } from 'node:crypto';
-import type { DiscoveredResource } from '../discovery/resource.ts';
+import { type DiscoveredResource, listKindOf } from '../discovery/resource.ts';
 import { apiVersionOf } from '../resource.ts';
 import { builtInKinds, kindSchema } from '../schema/built-in.ts';
+import type { JsonSchema } from '../structural/json-schema.ts';
+import { openApiV2Schema, openApiV3Schema, type ResourceMembers } from '../structural/open-api.ts';
 import type { Descriptions } from './descriptions.ts';
 import { type PathOptions, resourcePaths } from './paths.ts';
 import {
   definitionObject,
   type OpenApiVersion,
   reachableDefinitions,
+  referenceTo,
   type SchemaObject,
 } from './schema-object.ts';
 
@@ -21,8 +24,8 @@ export interface DocumentOptions {
   readonly descriptions: Descriptions;
   /** `v1.36.3+kedge.0.1.0` */
   readonly serverVersion: string;
-  /** OpenAPI v3 schemas of custom resources, by `group/version/Kind`. */
-  readonly customSchemas?: ReadonlyMap<string, SchemaObject> | undefined;
+  /** Schemas of custom resources; read one at a time, since each may be large. */
+  readonly customSchema?: ((resource: DiscoveredResource) => JsonSchema | undefined) | undefined;
 }
 
 interface Kind {
@@ -36,8 +39,6 @@ const STATUS = 'io.k8s.apimachinery.pkg.apis.meta.v1.Status';
 const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 const LIST_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta';
 
-const keyOf = ({ group, version, kind }: Kind): string => `${group}/${version}/${kind}`;
-
 /** `com.example.v1.Widget`: as upstream names the schemas of custom resources. */
 function customName({ group, version, kind }: Kind): string {
   return [...group.split('.').reverse(), version, kind].join('.');
@@ -50,12 +51,17 @@ export interface DocumentParts {
 }
 
 export function documentParts(version: OpenApiVersion, options: DocumentOptions): DocumentParts {
-  const { resources, descriptions, customSchemas = new Map<string, SchemaObject>() } = options;
-  const customOf = (kind: Kind): string | undefined => {
-    if (customSchemas.has(keyOf(kind))) return customName(kind);
-    const item = { ...kind, kind: kind.kind.replace(/List$/, '') };
-    return customSchemas.has(keyOf(item)) ? `${customName(item)}List` : undefined;
-  };
+  const { resources, descriptions, customSchema } = options;
+  const customs = resources.filter(({ custom }) => custom !== undefined);
+  const customOf = (kind: Kind): string | undefined =>
+    customs.some(
+      (one) =>
+        one.group === kind.group &&
+        one.version === kind.version &&
+        (one.kind === kind.kind || listKindOf(one) === kind.kind),
+    )
+      ? customName(kind)
+      : undefined;
   const pathOptions: PathOptions = {
     version,
     definitionOf: (kind) => kindSchema(kind)?.definition ?? customOf(kind),
@@ -69,10 +75,9 @@ export function documentParts(version: OpenApiVersion, options: DocumentOptions)
       for (const name of reachableDefinitions(rootDefinitions(resources))) {
         yield [name, definitionObject(name, { version, descriptions, kinds: kinds.get(name) ?? [] })];
       }
-      for (const resource of resources) {
-        const schema = customSchemas.get(keyOf(resource));
-        if (schema !== undefined) yield* customObjects(resource, schema, version);
-      }
+      const members = customMembers(version, descriptions);
+      for (const resource of customs)
+        yield* customObjects(resource, customSchema?.(resource), version, members);
     },
   };
 }
@@ -80,7 +85,7 @@ export function documentParts(version: OpenApiVersion, options: DocumentOptions)
 function rootDefinitions(resources: readonly DiscoveredResource[]): string[] {
   const kinds = resources.flatMap((resource): Kind[] => [
     resource,
-    { ...resource, kind: `${resource.kind}List` },
+    { ...resource, kind: listKindOf(resource) },
     ...(resource.subresources ?? []).flatMap(({ kind }) => (kind === undefined ? [] : [kind])),
   ]);
   const built = kinds.flatMap((kind) => kindSchema(kind)?.definition ?? []);
@@ -105,44 +110,59 @@ function kindsByDefinition(resources: readonly DiscoveredResource[]): Map<string
   return kinds;
 }
 
-/** The schema of a custom resource and of its list. Version 2 gets the kind only: it cannot say what v3 schemas say. */
+/** Members that every object of a custom resource has, described as those of any built-in kind. */
+function customMembers(version: OpenApiVersion, descriptions: Descriptions): ResourceMembers {
+  const { fields } = descriptions.of('io.k8s.api.core.v1.ConfigMap');
+  const described = (schema: SchemaObject, field: string): SchemaObject =>
+    fields[field] === undefined ? schema : { description: fields[field], ...schema };
+  return {
+    apiVersion: described({ type: 'string' }, 'apiVersion'),
+    kind: described({ type: 'string' }, 'kind'),
+    metadata: described(referenceTo(OBJECT_META, version), 'metadata'),
+  };
+}
+
+/** The schema of a custom resource and of its list. */
 function customObjects(
   resource: DiscoveredResource,
-  schema: SchemaObject,
+  schema: JsonSchema | undefined,
   version: OpenApiVersion,
+  members: ResourceMembers,
 ): [string, SchemaObject][] {
-  const { group, version: apiVersion, kind } = resource;
-  const name = customName(resource);
-  const reference = (definition: string): SchemaObject => ({
-    $ref: (version === 'v3' ? '#/components/schemas/' : '#/definitions/') + definition,
-  });
+  const { group, version: apiVersion, kind, custom } = resource;
+  const listKind = listKindOf(resource);
   const named = (of: string): SchemaObject => ({
     'x-kubernetes-group-version-kind': [{ group, version: apiVersion, kind: of }],
+    ...(version === 'v3' && custom?.selectableFields?.length
+      ? { 'x-kubernetes-selectable-fields': custom.selectableFields.map((fieldPath) => ({ fieldPath })) }
+      : {}),
   });
-  const properties = {
-    apiVersion: { type: 'string' },
-    kind: { type: 'string' },
-    ...(version === 'v3' ? (schema['properties'] as SchemaObject | undefined) : {}),
-    metadata: reference(OBJECT_META),
-  };
-  const item =
-    version === 'v3'
-      ? { ...schema, type: 'object', properties, ...named(kind) }
-      : { type: 'object', 'x-kubernetes-preserve-unknown-fields': true, ...named(kind) };
+  const shown =
+    schema && (version === 'v3' ? openApiV3Schema(schema, members) : openApiV2Schema(schema, members));
+  // Without properties everything is allowed; with these alone old clients would think that nothing else is.
+  const item = shown
+    ? { ...shown, properties: { ...(shown['properties'] as SchemaObject | undefined), ...members } }
+    : { type: 'object' };
+  const about = `List of ${resource.resource}. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md`;
   const list = {
+    description: `${listKind} is a list of ${kind}`,
     type: 'object',
     required: ['items'],
     properties: {
-      apiVersion: { type: 'string' },
-      items: { type: 'array', items: reference(name) },
-      kind: { type: 'string' },
-      metadata: reference(LIST_META),
+      apiVersion: members.apiVersion,
+      items: {
+        description: about,
+        type: 'array',
+        items: referenceTo(customName(resource), version),
+      },
+      kind: members.kind,
+      metadata: referenceTo(LIST_META, version),
     },
-    ...named(`${kind}List`),
+    ...named(listKind),
   };
   return [
-    [name, item],
-    [`${name}List`, list],
+    [customName(resource), { ...item, ...named(kind) }],
+    [customName({ ...resource, kind: listKind }), list],
   ];
 }
 
@@ -183,13 +203,8 @@ export function* openApiV2(options: DocumentOptions): Iterable<string> {
 export function documentHash({
   resources,
   serverVersion,
-  customSchemas,
-}: Omit<DocumentOptions, 'descriptions'>): string {
+}: Pick<DocumentOptions, 'resources' | 'serverVersion'>): string {
   const hash = createHash('sha256').update(serverVersion).update(JSON.stringify(resources));
-  for (const resource of resources) {
-    const schema = customSchemas?.get(keyOf(resource));
-    if (schema !== undefined) hash.update(JSON.stringify(schema));
-  }
   return hash.digest('hex').toUpperCase();
 }
 

@@ -108,8 +108,8 @@ describe('OpenAPI v3', () => {
   it('carries custom resources', () => {
     const schema = { type: 'object', properties: { spec: { type: 'object' } } };
     const document = v3({
-      resources: [widgets],
-      customSchemas: new Map([['example.com/v1/Widget', schema]]),
+      resources: [{ ...widgets, custom: { stamp: '1' } }],
+      customSchema: () => schema,
     });
     expect(document.components.schemas['com.example.v1.Widget']).toMatchObject({
       properties: { spec: { type: 'object' }, metadata: {} },

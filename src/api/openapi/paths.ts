@@ -1,5 +1,5 @@
 /** The routes of a resource as OpenAPI path items: enough for clients to learn kinds, verbs and query parameters. */
-import type { DiscoveredResource, DiscoveredSubresource } from '../discovery/resource.ts';
+import { type DiscoveredResource, type DiscoveredSubresource, listKindOf } from '../discovery/resource.ts';
 import { apiVersionOf } from '../resource.ts';
 import { type OpenApiVersion, referenceTo, type SchemaObject } from './schema-object.ts';
 
@@ -64,6 +64,7 @@ interface Action {
   readonly kind: Kind;
   readonly id: string;
   readonly isWrite: boolean;
+  readonly resource: DiscoveredResource;
 }
 
 /** All path items of one resource, `[path, item]`. */
@@ -80,6 +81,7 @@ export function resourcePaths(resource: DiscoveredResource, options: PathOptions
     kind: resource,
     id: `${prefix}${operationSuffix(resource)}`,
     isWrite: method !== 'get',
+    resource,
   });
   const paths: [string, SchemaObject][] = [];
   const add = (path: string, parameters: readonly string[], actions: readonly Action[]): void => {
@@ -136,6 +138,7 @@ function subresourceActions(resource: DiscoveredResource, subresource: Discovere
       kind,
       id: `${prefix}${operationSuffix(resource)}${capitalized(subresource.name)}`,
       isWrite: method !== 'get',
+      resource,
     }));
 }
 
@@ -164,7 +167,9 @@ function parameter(spec: string, place: 'path' | 'query', version: OpenApiVersio
 
 function operation(action: Action, { version, definitionOf }: PathOptions): SchemaObject {
   const { group, version: apiVersion, kind } = action.kind;
-  const answered = action.name === 'list' ? { ...action.kind, kind: `${kind}List` } : action.kind;
+  const isCustom = action.resource.custom !== undefined;
+  const listKind = isCustom ? listKindOf(action.resource) : `${kind}List`;
+  const answered = action.name === 'list' ? { ...action.kind, kind: listKind } : action.kind;
   const definition = definitionOf(answered);
   const answer = definition === undefined ? { type: 'string' } : referenceTo(definition, version);
   const query = (QUERY[action.name] ?? []).map((spec) => parameter(spec, 'query', version));
@@ -173,13 +178,15 @@ function operation(action: Action, { version, definitionOf }: PathOptions): Sche
     'x-kubernetes-action': action.name,
     'x-kubernetes-group-version-kind': { group, version: apiVersion, kind },
   };
-  const consumes = action.method === 'patch' ? PATCH_TYPES : BODY_TYPES;
+  const bodies = isCustom ? BODY_TYPES.filter((type) => !type.endsWith('protobuf')) : BODY_TYPES;
+  const patches = isCustom ? PATCH_TYPES.filter((type) => !type.includes('strategic')) : PATCH_TYPES;
+  const consumes = action.method === 'patch' ? patches : bodies;
   if (version === 'v2') {
     const body = { name: 'body', in: 'body', schema: answer };
     return {
       ...common,
       consumes: action.isWrite ? consumes : ['*/*'],
-      produces: BODY_TYPES,
+      produces: bodies,
       parameters: action.isWrite ? [body, ...query] : query,
       responses: { '200': { description: 'OK', schema: answer }, '401': { description: 'Unauthorized' } },
     };
@@ -191,7 +198,7 @@ function operation(action: Action, { version, definitionOf }: PathOptions): Sche
     parameters: query,
     ...(action.isWrite ? { requestBody: { content: content(consumes) } } : {}),
     responses: {
-      '200': { description: 'OK', content: content(BODY_TYPES) },
+      '200': { description: 'OK', content: content(bodies) },
       '401': { description: 'Unauthorized' },
     },
   };

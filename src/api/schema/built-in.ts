@@ -182,6 +182,8 @@ function scalarNode(scalar: ScalarKind, common: Common): SchemaNode {
 function definitionNode(definition: Definition, common: Common): SchemaNode {
   const scalar = SCALAR_DEFINITIONS[definition.name];
   if (scalar !== undefined) return { ...scalarNode(scalar, common), definition: definition.name };
+  const union = UNIONS[definition.name];
+  if (union !== undefined) return unionNode(definition, union, common);
   const isFree = !definition.hasFields && !definition.name.endsWith('.CustomResourceSubresourceStatus');
   return {
     ...common,
@@ -194,6 +196,27 @@ function definitionNode(definition: Definition, common: Common): SchemaNode {
     typeName: definition.typeName,
     definition: definition.name,
     preservesUnknownFields: isFree,
+  };
+}
+
+const JSON_SCHEMA = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps';
+/** Types that hold a schema or something else. */
+const UNIONS: Readonly<Record<string, string>> = {
+  [`${JSON_SCHEMA}OrArray`]: JSON_SCHEMA,
+  [`${JSON_SCHEMA}OrBool`]: JSON_SCHEMA,
+  [`${JSON_SCHEMA}OrStringArray`]: JSON_SCHEMA,
+};
+
+function unionNode(definition: Definition, objects: string, common: Common): SchemaNode {
+  return {
+    ...scalarNode('json', common),
+    shape: 'any',
+    definition: definition.name,
+    preservesUnknownFields: true,
+    // Asked for late: the type holds itself.
+    get objects() {
+      return definitionSchema(objects);
+    },
   };
 }
 

@@ -46,6 +46,8 @@ export interface SchemaNode extends TypeNode {
   readonly definition?: string | undefined;
   /** Unknown fields are kept and are no mistake (`x-kubernetes-preserve-unknown-fields`). */
   readonly preservesUnknownFields?: boolean | undefined;
+  /** Anything may stand here, but objects, also those in a list, have this type (`JSONSchemaPropsOrArray`). */
+  readonly objects?: SchemaNode | undefined;
   /** JSON `null` is a value of its own here (`nullable`), not an absent field. */
   readonly isNullable?: boolean | undefined;
 }

@@ -250,7 +250,7 @@ function startLoops(
           rootCA: pki.serverCa.certificatePem,
           clientCA: pki.clientCa,
           resources: server.registry.endpoints
-            .filter(({ conversion, served }) => !conversion && !served.definition.virtual)
+            .filter(({ conversion, served }) => !conversion && !served.definition.virtual && !served.custom)
             .map(({ resource }) => resource),
           signLegacyToken: async (claims) => signLegacy(claims),
         },

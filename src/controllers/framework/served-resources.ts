@@ -1,3 +1,4 @@
+import { equalJson } from '../../api/json-value.ts';
 import type { KubeObject, Resource } from '../../api/resource.ts';
 import { apiVersionOf } from '../../api/resource.ts';
 import * as resources from '../../api/resources.gen.ts';
@@ -17,7 +18,9 @@ export function servedResources({ cluster, informers }: ControllerContext): Serv
   const { group, resource } = resources.customResourceDefinitions;
   // A server without custom resources must not be asked for them for ever.
   const isServed = cluster.resources.some((one) => one.group === group && one.resource === resource);
-  const definitions = isServed ? informers.for(resources.customResourceDefinitions) : undefined;
+  const definitions = isServed
+    ? informers.for(resources.customResourceDefinitions, { transform: withoutSchemas })
+    : undefined;
   const custom = (): Resource<KubeObject>[] =>
     definitions?.store.list().flatMap((definition) => customResource(definition) ?? []) ?? [];
   const list = (): Resource<KubeObject>[] => [...cluster.resources, ...custom()];
@@ -33,8 +36,9 @@ export function servedResources({ cluster, informers }: ControllerContext): Serv
       const tell = (definition: CustomResourceDefinition, old?: CustomResourceDefinition): void => {
         const now = customResource(definition);
         const was = old && customResource(old);
-        if (now && !was) visit(now, true);
-        else if (was && !now) visit(was, false);
+        const isSame = now && was && equalJson(now, was);
+        if (was && !isSame) visit(was, false);
+        if (now && !isSame) visit(now, true);
       };
       return definitions.onChange({
         add: (definition) => tell(definition),
@@ -46,6 +50,33 @@ export function servedResources({ cluster, informers }: ControllerContext): Serv
       });
     },
     synced: () => definitions?.synced() ?? Promise.resolve(),
+  };
+}
+
+/** Names, versions and conditions: schemas are most of a definition, and nobody here reads them. */
+function withoutSchemas(definition: CustomResourceDefinition): CustomResourceDefinition {
+  const { apiVersion, kind, metadata, spec, status } = definition;
+  const { name, uid, resourceVersion, deletionTimestamp } = metadata;
+  return {
+    ...(apiVersion === undefined ? {} : { apiVersion }),
+    ...(kind === undefined ? {} : { kind }),
+    metadata: {
+      ...(name === undefined ? {} : { name }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+    },
+    spec: {
+      group: spec.group,
+      names: spec.names,
+      scope: spec.scope,
+      versions: spec.versions.map(({ name: version, served, storage }) => ({
+        name: version,
+        served,
+        storage,
+      })),
+    },
+    ...(status?.conditions ? { status: { conditions: status.conditions } } : {}),
   };
 }
 

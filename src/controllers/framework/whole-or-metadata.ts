@@ -25,7 +25,6 @@ const SHARED: ReadonlySet<string> = new Set([
   'endpointslices.discovery.k8s.io',
   'poddisruptionbudgets.policy',
   'clusterroles.rbac.authorization.k8s.io',
-  'customresourcedefinitions.apiextensions.k8s.io',
 ]);
 
 /**

@@ -30,7 +30,7 @@ export function followCache({ cache, log, name, clear, put, remove }: FollowOpti
       },
       closed(error) {
         if (isStopped) return;
-        log.warn('reading anew what authorization follows', { resource: name, error: error.message });
+        log.warn('reading anew what authorization follows', { resource: name, error: error?.message });
         // Not from within the cache's own loop.
         setImmediate(() => {
           if (!isStopped) start();

@@ -32,7 +32,7 @@ export function decodeObject(exchange: Exchange, bytes: Buffer, expected: Expect
     bytes,
     contentType: exchange.request.headers['content-type'] ?? '',
     expected: expected.kind,
-    schema: expected.schema.type,
+    shape: (value) => expected.schema.shape(value),
     fieldValidation: expected.validation,
   });
   exchange.warnings.push(...warnings);

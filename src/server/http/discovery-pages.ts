@@ -36,6 +36,15 @@ function discovered({ served, resource }: Endpoint): DiscoveredResource {
     categories: definition.categories,
     verbs: definition.verbs ?? ALL_VERBS,
     subresources: definition.subresources?.map((one) => discoveredSubresource(definition, one)),
+    listKind: definition.listKind,
+    ...(served.custom
+      ? {
+          custom: {
+            stamp: served.custom.stamp,
+            selectableFields: Object.keys(definition.selectableFields ?? {}),
+          },
+        }
+      : {}),
   };
 }
 

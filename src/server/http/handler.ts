@@ -193,6 +193,8 @@ async function dispatch(context: HandlerContext, exchange: Exchange, info: Reque
   if (!endpoint || !fitsScope(info, endpoint.resource.namespaced)) {
     throw apiError('NotFound', 'the server could not find the requested resource', { details: {} });
   }
+  if (endpoint.warning !== undefined) exchange.warnings.push(endpoint.warning);
+  await endpoint.open?.();
   const { watches, streams, schemas, clock } = context;
   return handleResource({
     exchange,

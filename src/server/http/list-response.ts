@@ -53,8 +53,9 @@ const COMMA = Buffer.from(',');
 
 /** Head, items joined by commas, tail: in pieces of about `listChunkBytes`. */
 export function* listChunks(endpoint: Endpoint, page: ListPage): Generator<Buffer> {
-  const { resource, conversion } = endpoint;
-  const head = `{"kind":"${resource.kind}List","apiVersion":"${apiVersionOf(resource)}","metadata":${JSON.stringify(listMetadata(page))},"items":[`;
+  const { resource, conversion, served } = endpoint;
+  const listKind = served.definition.listKind ?? `${resource.kind}List`;
+  const head = `{"kind":"${listKind}","apiVersion":"${apiVersionOf(resource)}","metadata":${JSON.stringify(listMetadata(page))},"items":[`;
   let parts: Buffer[] = [Buffer.from(head)];
   let sizeBytes = parts[0]!.length;
   let first = true;

@@ -3,7 +3,13 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { DiscoveredGroup, DiscoveredResource } from '../../api/discovery/resource.ts';
 import { DESCRIPTIONS_ASSET, readDescriptions } from '../../api/openapi/descriptions.ts';
-import { documentHash, openApiV2, openApiV3, openApiV3Index } from '../../api/openapi/document.ts';
+import {
+  type DocumentOptions,
+  documentHash,
+  openApiV2,
+  openApiV3,
+  openApiV3Index,
+} from '../../api/openapi/document.ts';
 import {
   OPENAPI_V2_PROTOBUF_ACCEPT,
   OPENAPI_V2_PROTOBUF_TYPE,
@@ -16,8 +22,11 @@ import { acceptsGzip } from './negotiate.ts';
 import type { Page } from './path-pages.ts';
 
 /** `/openapi/v2`, `/openapi/v3` and what lies below, for whatever discovery says is served. */
-export function openApiPages(groups: () => readonly DiscoveredGroup[]): ReadonlyMap<string, Page> {
-  const pages = new OpenApiPages(groups);
+export function openApiPages(
+  groups: () => readonly DiscoveredGroup[],
+  customSchema: DocumentOptions['customSchema'],
+): ReadonlyMap<string, Page> {
+  const pages = new OpenApiPages(groups, customSchema);
   return new Map([
     ['/openapi/v2', pages.v2],
     ['/openapi/v3', pages.index],
@@ -28,9 +37,11 @@ export function openApiPages(groups: () => readonly DiscoveredGroup[]): Readonly
 /** `/openapi/v3`, one document for each group and version below it, and `/openapi/v2`. Nothing of them is kept. */
 class OpenApiPages {
   readonly #groups: () => readonly DiscoveredGroup[];
+  readonly #customSchema: DocumentOptions['customSchema'];
 
-  constructor(groups: () => readonly DiscoveredGroup[]) {
+  constructor(groups: () => readonly DiscoveredGroup[], customSchema: DocumentOptions['customSchema']) {
     this.#groups = groups;
+    this.#customSchema = customSchema;
   }
 
   readonly index: Page = async (exchange) => {
@@ -62,7 +73,8 @@ class OpenApiPages {
     }
     if (isKnown(exchange, hash)) return;
     const descriptions = await readDescriptions(readAsset(DESCRIPTIONS_ASSET));
-    return sendPieces(exchange, openApiV3({ resources, descriptions, serverVersion: VERSION }));
+    const customSchema = this.#customSchema;
+    return sendPieces(exchange, openApiV3({ resources, descriptions, serverVersion: VERSION, customSchema }));
   };
 
   readonly v2: Page = async (exchange) => {
@@ -70,7 +82,7 @@ class OpenApiPages {
     const protobuf = (exchange.request.headers.accept ?? '').includes(OPENAPI_V2_PROTOBUF_ACCEPT);
     if (isKnown(exchange, `${hashOf(resources)}${protobuf ? 'P' : ''}`)) return;
     const descriptions = await readDescriptions(readAsset(DESCRIPTIONS_ASSET));
-    const options = { resources, descriptions, serverVersion: VERSION };
+    const options = { resources, descriptions, serverVersion: VERSION, customSchema: this.#customSchema };
     if (!protobuf) return sendPieces(exchange, openApiV2(options));
     return sendBytes(exchange, 200, OPENAPI_V2_PROTOBUF_TYPE, Buffer.from(openApiV2Protobuf(options)));
   };

@@ -46,7 +46,16 @@ async function handleGetView(call: ResourceCall, view: View): Promise<void> {
   const { endpoint, info } = call;
   const found = endpoint.served.cache.get(info.namespace || undefined, info.name);
   if (!found) throw notFound(endpoint.resource, info.name);
-  return sendView(call, view, found.object());
+  const shown = found.object();
+  const scale = endpoint.served.definition.subresources?.find(({ name }) => name === 'scale');
+  if (view.name === 'scale' && scale && 'get' in scale && scale.get(shown).spec === undefined) {
+    const path = JSON.stringify(scale.replicasPath ?? '');
+    throw apiError(
+      'InternalError',
+      `Internal error occurred: the spec replicas field ${path} does not exist`,
+    );
+  }
+  return sendView(call, view, shown);
 }
 
 async function handleUpdateView(call: ResourceCall, view: View): Promise<void> {

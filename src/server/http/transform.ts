@@ -109,7 +109,7 @@ function includedObject(
 }
 
 function columnDefinition({ name, type, format = '', description, priority = 0 }: Column): object {
-  return { name, type: type === 'date' ? 'string' : type, format, description, priority };
+  return { name, type, format, description, priority };
 }
 
 function partialOf(object: KubeObject): object {

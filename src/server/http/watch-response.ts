@@ -154,7 +154,7 @@ class WatchStream {
     try {
       this.#opened = openWatch(this.#options.endpoint.served, this.#options.query, {
         event: (event) => this.#event(event),
-        closed: (error) => this.#fail(error),
+        closed: (error) => (error ? this.#fail(error) : this.#finishQueued()),
       });
     } catch (error) {
       if (statusOf(error).code !== 410) throw error;
@@ -279,6 +279,12 @@ class WatchStream {
   #fail(error: unknown): void {
     if (this.#ended) return;
     this.#out.write(frame('ERROR', statusOf(error)));
+    this.end();
+  }
+
+  /** What is queued still goes out. */
+  #finishQueued(): void {
+    if (this.#initial === undefined) for (const chunk of this.#queue) this.#out.write(chunk);
     this.end();
   }
 

@@ -2,7 +2,7 @@ import { applyPatch } from '../../api/apply/apply-patch.ts';
 import type { FieldSet } from '../../api/apply/field-set.ts';
 import { trackUpdate } from '../../api/apply/track-update.ts';
 import { TypeMismatchError } from '../../api/decode/conform.ts';
-import { conformObject, type FieldValidation } from '../../api/decode/decode-body.ts';
+import { conformObject, type FieldValidation, unknownField } from '../../api/decode/decode-body.ts';
 import { copyJson, type JsonObject } from '../../api/json-value.ts';
 import { applyJsonPatch } from '../../api/patch/json-patch.ts';
 import { applyMergePatch } from '../../api/patch/merge-patch.ts';
@@ -20,9 +20,17 @@ export function objectSchema(
   type: SchemaNode,
 ): ObjectSchema {
   const apiVersion = apiVersionOf(kind);
+  const shape: ObjectSchema['shape'] = (data) => {
+    const fitted = conformObject(data, type);
+    // Code behind this relies on metadata being there.
+    if (type.field('metadata') !== undefined) fitted.object['metadata'] ??= {};
+    return fitted;
+  };
   return {
     type,
-    conform: (data, validation) => conformPatched(data, type, validation),
+    conform: (data, validation) => conformPatched(data, shape, validation),
+    conformApplied: (data, validation) => conformPatched(data, shape, validation),
+    shape,
     applyDefaults: (object) => applyDefaults(object, type),
     validate: (object) => validateSchema(object, type),
     patch(live, patch) {
@@ -62,10 +70,10 @@ export function objectSchema(
 }
 
 /** Fits what a patch made to the schema. Throws 400 for unknown fields where they are refused, 422 for wrong types. */
-function conformPatched(data: unknown, type: SchemaNode, validation: FieldValidation) {
+export function conformPatched(data: unknown, shape: ObjectSchema['shape'], validation: FieldValidation) {
   try {
-    const { object, strictErrors } = conformObject(data, type);
-    const problems = validation === 'Ignore' ? [] : strictErrors;
+    const { object, unknownFields } = shape(data);
+    const problems = validation === 'Ignore' ? [] : unknownFields.map(unknownField);
     if (problems.length > 0 && validation === 'Strict')
       throw badRequest(`strict decoding error: ${problems.join(', ')}`);
     object['metadata'] ??= {};
@@ -76,6 +84,6 @@ function conformPatched(data: unknown, type: SchemaNode, validation: FieldValida
   }
 }
 
-function fieldSet(fields: readonly string[]): FieldSet {
+export function fieldSet(fields: readonly string[]): FieldSet {
   return Object.fromEntries(fields.map((field) => [`f:${field}`, {}]));
 }

@@ -30,8 +30,9 @@ export async function commitObject(
 ): Promise<CommitResult> {
   const { namespace = '', name = '' } = object.metadata;
   const { durability = 'durable', isForgettable } = served.definition;
+  const stored = served.storage ? await served.storage.write(object) : object;
   const result = await served.engine.datastore.commit(
-    [{ key: storageKey(served, namespace, name), value: encodeForStorage(object), expectedRevision }],
+    [{ key: storageKey(served, namespace, name), value: encodeForStorage(stored), expectedRevision }],
     old && isForgettable?.(object, old) ? 'volatile' : durability,
   );
   if (result.ok) object.metadata.resourceVersion = String(result.revisions[0] ?? result.revision);

@@ -1,7 +1,14 @@
 import { copyJson } from '../../api/json-value.ts';
 import { dns1123SubdomainProblems } from '../../api/names.ts';
 import { apiVersionOf, type KubeObject } from '../../api/resource.ts';
-import { type ApiError, alreadyExists, apiError, invalid, isAlreadyExists } from '../../api/status.ts';
+import {
+  type ApiError,
+  alreadyExists,
+  apiError,
+  forbidden,
+  invalid,
+  isAlreadyExists,
+} from '../../api/status.ts';
 import { rfc3339 } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import { admitMutating, admitValidating, strategyContext } from './admit.ts';
@@ -40,6 +47,10 @@ export async function admitAndStoreNew(
   object: KubeObject,
 ): Promise<Written> {
   const { name = '' } = object.metadata;
+  if (served.custom?.isTerminating()) {
+    const why = 'create not allowed while custom resource definition is terminating';
+    throw forbidden(served.definition.resource, name, why);
+  }
   const touched = await admitMutating(served, request, {
     operation: 'CREATE',
     subresource: '',
@@ -130,6 +141,7 @@ function validateNew(served: ServedResource, object: KubeObject): void {
     ...validateMetadata(object.metadata, resource.namespaced, validateName),
     ...schema.validate(object),
     ...(strategy?.validate?.(object) ?? []),
+    ...(strategy?.validateNew?.(object) ?? []),
   ];
   if (errors.length > 0) throw invalid(resource, object.metadata.name ?? '', errors);
 }

@@ -20,6 +20,8 @@ import type { Client } from '../../client/port.ts';
 export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly resource: Resource<T>;
   readonly singular?: string;
+  /** `<Kind>List` by default. */
+  readonly listKind?: string;
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
   /** All of them by default. */
@@ -77,6 +79,8 @@ export interface Strategy<T extends KubeObject> {
   readonly prepareCreate?: (object: T, context: StrategyContext) => void | Promise<void>;
   readonly prepareUpdate?: (object: T, old: T, context: StrategyContext) => void | Promise<void>;
   readonly validate?: (object: T) => readonly FieldError[];
+  /** Only on create: where an update may keep what would be refused of a new object. */
+  readonly validateNew?: (object: T) => readonly FieldError[];
   readonly validateUpdate?: (object: T, old: T) => readonly FieldError[];
   /** `Warning:` headers for deprecated or suspicious use. */
   readonly warnings?: (object: T, old: T | undefined) => readonly string[];
@@ -170,8 +174,11 @@ export type Subresource<T extends KubeObject> =
     }
   | {
       readonly name: 'scale';
-      readonly get: (object: T) => { spec: number; status: number; selector: string };
+      /** `spec` may be missing in custom resources only. */
+      readonly get: (object: T) => { spec: number | undefined; status: number; selector: string };
       readonly set: (object: T, replicas: number) => void;
+      /** Custom resources: where the replicas are, for messages. What is written is checked as a whole then. */
+      readonly replicasPath?: string;
     }
   /** Replaces part of the object, such as `namespaces/finalize`, `pods/ephemeralcontainers`, `pods/resize`. */
   | {

@@ -10,4 +10,6 @@ export const EMPTY_CACHE: WatchCache = {
   reach: () => Promise.resolve(),
   watch: () => ({ stop: () => {} }),
   close: () => {},
+  end: () => {},
+  endWatches: () => {},
 };

@@ -207,7 +207,7 @@ async function pastPage(served: ServedResource, scope: Scope, at: Continuation):
         ...(scope.limit === undefined ? {} : { limit: scope.limit }),
       });
       for (const [index, entry] of page.entries.entries()) {
-        const listed = pastObject(served, entry);
+        const listed = await pastObject(served, entry);
         if (!matchesPast(served, scope.selectors, listed.object())) continue;
         items.push(listed);
         const isMore = page.more || index < page.entries.length - 1;
@@ -226,22 +226,17 @@ async function pastPage(served: ServedResource, scope: Scope, at: Continuation):
   }
 }
 
-function pastObject(served: ServedResource, entry: Entry): ListedObject {
-  let parsed: KubeObject | undefined;
-  const object = (): KubeObject => {
-    if (!parsed) {
-      parsed = JSON.parse(Buffer.from(entry.value).toString('utf8')) as KubeObject;
-      parsed.metadata.resourceVersion = String(entry.revision);
-    }
-    return parsed;
-  };
+async function pastObject(served: ServedResource, entry: Entry): Promise<ListedObject> {
+  const stored = JSON.parse(Buffer.from(entry.value).toString('utf8')) as KubeObject;
+  stored.metadata.resourceVersion = String(entry.revision);
+  const object = served.storage ? await served.storage.read(stored) : stored;
   const path = entry.key.slice(served.prefix.length);
   const slash = path.indexOf('/');
   return {
     namespace: slash < 0 ? undefined : path.slice(0, slash),
     name: path.slice(slash + 1),
-    object,
-    json: () => Buffer.from(JSON.stringify(object())),
+    object: () => object,
+    json: () => Buffer.from(JSON.stringify(object)),
   };
 }
 

@@ -55,7 +55,7 @@ function applyChange(input: {
   view: View;
 }): Change {
   const { served, schema, request, patch, view } = input;
-  const { object: config, warnings } = schema.conform(copyJson(patch.body), request.fieldValidation);
+  const { object: config, warnings } = schema.conformApplied(copyJson(patch.body), request.fieldValidation);
   for (const text of warnings) request.warn(text);
   if (config.metadata.managedFields?.length) throw badRequest('metadata.managedFields must be nil');
   config.metadata.name ??= request.name;

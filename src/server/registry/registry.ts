@@ -11,19 +11,34 @@ export interface Endpoint {
   /** In the version the client speaks. */
   readonly resource: Resource;
   readonly schema: ObjectSchema;
-  /** Absent for the version that is stored: bytes can be handed out as they are. */
+  /** Absent where the engine works on this version itself: bytes can be handed out as they are. */
   readonly conversion?: ResourceVersionOf<KubeObject>;
+  /** To be awaited before `served.cache` is used: caches of custom resources open when somebody comes. */
+  readonly open?: () => Promise<void>;
+  /** For a `Warning:` header on every answer: the version is deprecated. */
+  readonly warning?: string | undefined;
 }
 
 /** What is served, by group, version and resource. Grows and shrinks with custom resources. */
 export class Registry {
   readonly #endpoints = new Map<string, Endpoint>();
+  readonly #listeners = new Set<() => void>();
 
   add(endpoint: Endpoint): void {
     this.#endpoints.set(keyOf(endpoint.resource), endpoint);
   }
-  remove(resource: Resource): void {
-    this.#endpoints.delete(keyOf(resource));
+  /** Takes some away and puts others in their place, at once; then tells the listeners. */
+  replace(gone: readonly Endpoint[], present: readonly Endpoint[]): void {
+    for (const endpoint of gone) {
+      const key = keyOf(endpoint.resource);
+      if (this.#endpoints.get(key) === endpoint) this.#endpoints.delete(key);
+    }
+    for (const endpoint of present) this.add(endpoint);
+    for (const listener of this.#listeners) listener();
+  }
+  /** Calls when what is served changes while the server runs. */
+  onChange(listener: () => void): void {
+    this.#listeners.add(listener);
   }
   find(resource: { group: string; version: string; resource: string }): Endpoint | undefined {
     return this.#endpoints.get(keyOf(resource));

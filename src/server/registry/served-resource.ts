@@ -1,4 +1,4 @@
-import type { FieldValidation } from '../../api/decode/decode-body.ts';
+import type { FieldValidation, Fitted } from '../../api/decode/decode-body.ts';
 import type { KubeObject, Resource } from '../../api/resource.ts';
 import type { SchemaNode } from '../../api/schema/node.ts';
 import type { FieldError } from '../../api/status.ts';
@@ -17,6 +17,24 @@ export interface ServedResource {
   /** Where its objects lie in the datastore; ends in a slash. */
   readonly prefix: string;
   readonly engine: Engine;
+  /** Set for what a CustomResourceDefinition adds. */
+  readonly custom?: {
+    /** Its name. */
+    readonly definition: string;
+    /** Changes when its spec does. */
+    readonly stamp: string;
+    /** Nothing new is created any more: the definition is being deleted. */
+    readonly isTerminating: () => boolean;
+  };
+  /**
+   * Between the version this is and the one that is stored; absent where they are the same. The cache shows objects
+   * in this version already.
+   */
+  readonly storage?: {
+    readonly write: (object: KubeObject) => KubeObject | Promise<KubeObject>;
+    /** Of what the datastore still holds of the past. */
+    readonly read: (stored: KubeObject) => KubeObject | Promise<KubeObject>;
+  };
 }
 
 /** What every resource shares. */
@@ -40,6 +58,13 @@ export interface ObjectSchema {
    * `warnings` are texts for `Warning:` headers.
    */
   conform(data: unknown, validation: FieldValidation): { object: KubeObject; warnings: readonly string[] };
+  /** The same for a configuration that is applied. */
+  conformApplied(
+    data: unknown,
+    validation: FieldValidation,
+  ): { object: KubeObject; warnings: readonly string[] };
+  /** Fits decoded data, which may be changed; what is wrong with it but not fatal is for the caller to judge. */
+  shape(data: unknown): Fitted;
   /** Fills in constant defaults, in place. */
   applyDefaults(object: KubeObject): void;
   /** Required fields, enumerations, ranges. */

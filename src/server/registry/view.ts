@@ -1,7 +1,7 @@
 import { invalidValue } from '../../api/field-errors.ts';
 import { copyJson } from '../../api/json-value.ts';
 import type { KubeObject } from '../../api/resource.ts';
-import { type FieldError, invalid } from '../../api/status.ts';
+import { badRequest, type FieldError, invalid } from '../../api/status.ts';
 import type { Scale } from '../../api/types.gen.ts';
 import type { ResourceDefinition, Subresource } from './definition.ts';
 
@@ -90,6 +90,7 @@ function customView(found: CustomSubresource): View {
 export const SCALE_KIND = { group: 'autoscaling', version: 'v1', kind: 'Scale' } as const;
 
 function scaleView(found: ScaleSubresource): View {
+  const { replicasPath } = found;
   return {
     name: 'scale',
     read(stored) {
@@ -105,13 +106,18 @@ function scaleView(found: ScaleSubresource): View {
           ...(resourceVersion === undefined ? {} : { resourceVersion }),
           ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
         },
-        spec: { replicas: spec },
+        spec: spec === undefined ? {} : { replicas: spec },
         status: { replicas: status, ...(selector === '' ? {} : { selector }) },
       };
       return scale;
     },
     write(submitted, old) {
-      const replicas = (submitted as { spec?: { replicas?: number } }).spec?.replicas ?? 0;
+      const { replicas: given } = (submitted as { spec?: { replicas?: number } }).spec ?? {};
+      if (given === undefined && found.get(old).spec === undefined && replicasPath !== undefined) {
+        const quoted = JSON.stringify(replicasPath);
+        throw badRequest(`the spec replicas field ${quoted} cannot be empty`);
+      }
+      const replicas = given ?? 0;
       if (replicas < 0) {
         const why = invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0');
         throw invalid(SCALE_KIND, old.metadata.name ?? '', [why]);
@@ -122,8 +128,7 @@ function scaleView(found: ScaleSubresource): View {
       found.set(object, replicas);
       return object;
     },
-    prepare: () => {},
-    validate: () => [],
+    ...(replicasPath === undefined ? { prepare: () => {}, validate: () => [] } : {}),
     ignored: () => ['status'],
   };
 }

@@ -146,6 +146,16 @@ export const MINIMAL: Readonly<Record<string, Omit<KubeObject, 'metadata'> & Rec
     roleRef: clusterRef,
     subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: 'default' }],
   },
+  'customresourcedefinitions.apiextensions.k8s.io': {
+    spec: {
+      group: 'minimal.example.com',
+      names: { plural: 'widgets', kind: 'Widget' },
+      scope: 'Namespaced',
+      versions: [
+        { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } },
+      ],
+    },
+  },
   'deviceclasses.resource.k8s.io': { spec: {} },
   'devicetaintrules.resource.k8s.io': {
     spec: {
@@ -180,5 +190,6 @@ export const MINIMAL: Readonly<Record<string, Omit<KubeObject, 'metadata'> & Rec
 /** Names that must have a form of their own. */
 export const NAMES: Readonly<Record<string, string>> = {
   'apiservices.apiregistration.k8s.io': 'v1.example.com',
+  'customresourcedefinitions.apiextensions.k8s.io': 'widgets.minimal.example.com',
   'ipaddresses.networking.k8s.io': '10.43.0.9',
 };

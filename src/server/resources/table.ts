@@ -10,6 +10,7 @@ import {
   mutatingWebhookConfiguration,
   validatingWebhookConfiguration,
 } from './admissionregistration/webhook-configurations.ts';
+import { customResourceDefinition } from './apiextensions/custom-resource-definition.ts';
 import { apiService } from './apiregistration/api-service.ts';
 import { controllerRevision } from './apps/controller-revision.ts';
 import { daemonSet } from './apps/daemon-set.ts';
@@ -93,6 +94,7 @@ export const RESOURCES: readonly ResourceDefinition[] = [
   erase(validatingAdmissionPolicyBinding),
   erase(mutatingWebhookConfiguration),
   erase(validatingWebhookConfiguration),
+  erase(customResourceDefinition),
   erase(apiService),
   erase(controllerRevision),
   erase(daemonSet),

@@ -1,8 +1,15 @@
+import { copyJson } from '../../api/json-value.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import type { Interner } from './interner.ts';
 import type { CachedObject } from './port.ts';
 import type { Slabs, Slot } from './slabs.ts';
-import { revisionOffset, type StoredBytes, withRevision } from './stored-object.ts';
+import {
+  apiVersionOf,
+  encodeForStorage,
+  revisionOffset,
+  type StoredBytes,
+  withRevision,
+} from './stored-object.ts';
 
 export type SelectableFields = Readonly<Record<string, (object: never) => string>>;
 
@@ -13,6 +20,16 @@ export interface RecordFactory {
   readonly selectableFields: SelectableFields;
   readonly slabs: Slabs;
   readonly interner: Interner;
+  /** What objects are brought to that an earlier schema let in; none where schemas never change. */
+  readonly upkeep?: (() => Upkeep) | undefined;
+}
+
+/** Brings stored objects to what their schema asks for now, which may have changed since they were written. */
+export interface Upkeep {
+  /** Objects of later revisions were written under this schema and need nothing. */
+  readonly sinceRevision: number;
+  /** Changes `object` in place; true when it did. Never throws. */
+  readonly bring: (object: KubeObject) => boolean;
 }
 
 export interface StoredVersion {
@@ -33,8 +50,8 @@ export class CacheRecord implements CachedObject {
   readonly revision: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly owners: readonly string[];
-  readonly #slot: Slot;
-  readonly #offset: number;
+  #slot: Slot;
+  #offset: number;
   readonly #selectable: readonly string[];
   readonly #factory: RecordFactory;
   #holds = 0;
@@ -86,8 +103,13 @@ export class CacheRecord implements CachedObject {
     return fields;
   }
 
+  /** Stays the same for as long as the record lives. */
   get sizeBytes(): number {
-    return this.stored.length;
+    return this.#slot.length;
+  }
+
+  get apiVersion(): string {
+    return apiVersionOf(this.stored);
   }
 
   get stored(): StoredBytes {
@@ -100,7 +122,7 @@ export class CacheRecord implements CachedObject {
   }
 
   json(): Buffer {
-    return withRevision(this.stored, this.#offset, this.revision);
+    return withRevision(this.stored, this.offset, this.revision);
   }
 
   object(): KubeObject {
@@ -109,6 +131,20 @@ export class CacheRecord implements CachedObject {
     const object = parse(this.stored, this.revision);
     this.#parsed = new WeakRef(object);
     return object;
+  }
+
+  /** Puts other bytes in the place of those that were stored; the revision stays. */
+  protected replace(object: KubeObject): void {
+    const bytes = encodeForStorage(object);
+    const before = this.#slot;
+    this.#offset = revisionOffset(bytes);
+    this.#parsed = new WeakRef(object);
+    if (this.#kept) {
+      this.#kept = { buffer: bytes, start: 0, length: bytes.length };
+      return;
+    }
+    this.#slot = this.#factory.slabs.store(bytes);
+    this.#factory.slabs.release(before);
   }
 
   hold(): this {
@@ -123,6 +159,54 @@ export class CacheRecord implements CachedObject {
     this.#kept = { buffer, start, length };
     this.#factory.slabs.release(this.#slot);
   }
+}
+
+/** A record of a resource whose schema may change: what it shows is always as the schema of now wants it. */
+class KeptRecord extends CacheRecord {
+  readonly #upkeep: () => Upkeep;
+  readonly #sizeBytes: number;
+  /** The schema under which the bytes are right. */
+  #done: Upkeep | undefined;
+
+  constructor(factory: RecordFactory & { upkeep: () => Upkeep }, version: StoredVersion, isNew: boolean) {
+    super(factory, version);
+    this.#upkeep = factory.upkeep;
+    this.#sizeBytes = version.value.length;
+    const upkeep = this.#upkeep();
+    if (!isNew && version.revision > upkeep.sinceRevision) this.#done = upkeep;
+    else this.#bring();
+  }
+
+  override get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+  override get stored(): StoredBytes {
+    this.#bring();
+    return super.stored;
+  }
+  override get offset(): number {
+    this.#bring();
+    return super.offset;
+  }
+  override object(): KubeObject {
+    this.#bring();
+    return super.object();
+  }
+
+  #bring(): void {
+    const upkeep = this.#upkeep();
+    if (this.#done === upkeep) return;
+    this.#done = upkeep;
+    // What others hold must not change under them.
+    const object = copyJson(super.object());
+    if (upkeep.bring(object)) this.replace(object);
+  }
+}
+
+/** `isNew`: just written, perhaps under a schema that changed at the same time. */
+export function createRecord(factory: RecordFactory, version: StoredVersion, isNew = false): CacheRecord {
+  const { upkeep } = factory;
+  return upkeep ? new KeptRecord({ ...factory, upkeep }, version, isNew) : new CacheRecord(factory, version);
 }
 
 /** An object as its deletion shows it: the last state with the revision of the deletion. */
@@ -152,6 +236,9 @@ export class DeletedRecord implements CachedObject {
   }
   get owners(): readonly string[] {
     return this.#last.owners;
+  }
+  get apiVersion(): string {
+    return this.#last.apiVersion;
   }
   json(): Buffer {
     return withRevision(this.#last.stored, this.#last.offset, this.revision);

@@ -24,6 +24,10 @@ export interface WatchCache {
    */
   watch(selection: Selection, afterRevision: number, watcher: Watcher): WatchHandle;
   close(): void;
+  /** The resource is no longer served: like `close`, but watches end as if their time were up. */
+  end(): void;
+  /** Every watch ends as if its time were up, since objects are shown differently from now on. */
+  endWatches(): void;
 }
 
 export interface Selection {
@@ -35,8 +39,11 @@ export interface Selection {
 export interface Watcher {
   /** What the selection sees: an object that enters it is ADDED, one that leaves it DELETED (client-go semantics). */
   event(event: CacheEvent): void;
-  /** The cache gave this watcher up (too slow, closing); no more events follow. */
-  closed(error: Error): void;
+  /**
+   * The cache gave this watcher up (too slow, closing); no more events follow. Without an error the watch ends as if its
+   * time were up.
+   */
+  closed(error: Error | undefined): void;
 }
 
 export interface CacheEvent {
@@ -60,6 +67,8 @@ export interface CachedObject {
   /** The resource's selectable fields, `metadata.name` and `metadata.namespace` included. */
   readonly fields: Readonly<Record<string, string>>;
   readonly owners: readonly string[];
+  /** As stored. */
+  readonly apiVersion: string;
   /** Whole JSON text of the object, `metadata.resourceVersion` spliced in. Never changed after it is handed out. */
   json(): Buffer;
   /** Parsed, shared and read-only; kept only as long as someone holds it. */

@@ -2,6 +2,7 @@ import type { KubeObject } from '../../api/resource.ts';
 
 const METADATA = Buffer.from('"metadata":{');
 const CLOSING_BRACE = 0x7d;
+const QUOTE = 0x22;
 
 /**
  * The bytes the datastore keeps of an object: its JSON, `apiVersion`, `kind` and `metadata` first, without
@@ -23,6 +24,22 @@ export function revisionOffset(stored: Buffer): number {
   const at = stored.indexOf(METADATA);
   if (at < 0) throw new TypeError('a stored object has no metadata');
   return at + METADATA.length;
+}
+
+const VERSION_HEAD = '{"apiVersion":"';
+
+/** `apiVersion` of stored bytes, in which it comes first; empty where it does not. */
+export function apiVersionOf({ buffer, start, length }: StoredBytes): string {
+  const from = start + VERSION_HEAD.length;
+  const to = buffer.indexOf(QUOTE, from);
+  const hasHead = buffer.toString('latin1', start, from) === VERSION_HEAD;
+  return hasHead && to >= 0 && to < start + length ? buffer.toString('latin1', from, to) : '';
+}
+
+/** The same JSON of an object with another `apiVersion`. */
+export function withApiVersion(json: Buffer, apiVersion: string): Buffer {
+  const to = json.indexOf(QUOTE, VERSION_HEAD.length);
+  return Buffer.concat([Buffer.from(VERSION_HEAD + apiVersion), json.subarray(to)]);
 }
 
 /** Encoded bytes and where in them they begin; a view for each object would cost more than the splicing. */

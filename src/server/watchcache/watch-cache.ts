@@ -1,6 +1,12 @@
 import { apiError } from '../../api/status.ts';
 import type { Change } from '../../datastore/port.ts';
-import { CacheRecord, DeletedRecord, type RecordFactory, type StoredVersion } from './cache-record.ts';
+import {
+  type CacheRecord,
+  createRecord,
+  DeletedRecord,
+  type RecordFactory,
+  type StoredVersion,
+} from './cache-record.ts';
 import { EventRing, type PastEvent, type RingLimits } from './event-ring.ts';
 import type { CachedObject, CacheEvent, Selection, WatchCache, Watcher, WatchHandle } from './port.ts';
 import { SortedRecords } from './sorted-records.ts';
@@ -90,10 +96,10 @@ export class ResourceCache implements WatchCache {
     for (const change of changes) {
       if (!newest.has(change.key)) {
         const old = await history.get(change.key, afterRevision);
-        newest.set(change.key, old && new CacheRecord(factory, old));
+        newest.set(change.key, old && createRecord(factory, old));
       }
       const before = newest.get(change.key);
-      const after = change.type === 'put' ? new CacheRecord(factory, change) : undefined;
+      const after = change.type === 'put' ? createRecord(factory, change) : undefined;
       newest.set(change.key, after);
       events.push({ revision: change.revision, before, after, atMs: nowMs() });
     }
@@ -116,18 +122,32 @@ export class ResourceCache implements WatchCache {
   }
 
   close(): void {
+    this.#end(closedError());
+  }
+
+  end(): void {
+    this.#end(undefined);
+  }
+
+  endWatches(): void {
+    const subscriptions = [...this.#subscriptions];
+    this.#subscriptions.clear();
+    for (const { watcher } of subscriptions) watcher.closed(undefined);
+  }
+
+  #end(why: Error | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#options.onClose();
     const subscriptions = [...this.#subscriptions];
     this.#subscriptions.clear();
-    for (const { watcher } of subscriptions) watcher.closed(closedError());
+    for (const { watcher } of subscriptions) watcher.closed(why);
     this.#ring.clear();
   }
 
   /** Takes in an object as a page of the first list shows it. */
   load(entry: { key: string; value: Uint8Array; revision: number }): void {
-    this.#put(new CacheRecord(this.#options.factory, entry))?.release();
+    this.#put(createRecord(this.#options.factory, entry))?.release();
   }
 
   /**
@@ -147,7 +167,7 @@ export class ResourceCache implements WatchCache {
 
   apply(change: Change): void {
     const { factory, nowMs } = this.#options;
-    const after = change.type === 'put' ? new CacheRecord(factory, change) : undefined;
+    const after = change.type === 'put' ? createRecord(factory, change, true) : undefined;
     const before = after ? this.#put(after) : this.#remove(change.key.slice(factory.prefix.length));
     if (!after && !before) return;
     const past: PastEvent = { revision: change.revision, before, after, atMs: nowMs() };

@@ -66,7 +66,7 @@ function follow(cache: WatchCache, selection: Selection, after: number): Seen {
   const closed: Error[] = [];
   const handle = cache.watch(selection, after, {
     event: (event) => events.push(event),
-    closed: (error) => closed.push(error),
+    closed: (error) => error && closed.push(error),
   });
   return { events, closed, stop: () => handle.stop() };
 }

@@ -2,6 +2,7 @@ import type { KubeObject, Resource } from '../../api/resource.ts';
 import type { Change, Datastore } from '../../datastore/port.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
+import type { Upkeep } from './cache-record.ts';
 import { Interner } from './interner.ts';
 import type { WatchCache } from './port.ts';
 import { Slabs } from './slabs.ts';
@@ -22,6 +23,8 @@ export interface CacheOptions<T extends KubeObject = KubeObject> {
   /** `/registry/<group or core>/<resource>/`. */
   readonly prefix: string;
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>> | undefined;
+  /** See {@link RecordFactory.upkeep}. */
+  readonly upkeep?: (() => Upkeep) | undefined;
 }
 
 export function createWatchCaches(options: { datastore: Datastore; clock?: Clock }): WatchCaches {
@@ -78,6 +81,7 @@ class Hub implements WatchCaches {
       selectableFields: options.selectableFields ?? {},
       slabs: new Slabs(LIMITS.watch.slabBytes),
       interner: this.#interner,
+      upkeep: options.upkeep,
     };
     const cache = new ResourceCache({
       factory,
