@@ -40,6 +40,20 @@ describe('node', () => {
     expect(writes()).toBe(before);
   });
 
+  it('says that it is ready as soon as somebody says that nobody knows', async () => {
+    await board.boot();
+    const ready = async () =>
+      (await board.client.get(nodes, { name: 'board' })).status?.conditions?.find(
+        ({ type }) => type === 'Ready',
+      );
+    const conditions = [{ type: 'Ready', status: 'Unknown', reason: 'NodeStatusUnknown' }];
+    const patch = { type: 'merge', body: { status: { conditions } } } as const;
+    await board.client.patch(nodes, { name: 'board' }, patch, { subresource: 'status' });
+    expect(await ready()).toMatchObject({ status: 'Unknown' });
+    await board.pass(0);
+    expect(await ready()).toMatchObject({ status: 'True', reason: 'KubeletReady' });
+  });
+
   it('says when memory is short and evicts the pod that exceeds its request', async () => {
     await board.boot();
     await board.create('modest', {

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { pods, services } from '../api/resources.gen.ts';
+import { nodes, pods, services } from '../api/resources.gen.ts';
 import type { Service, Taint } from '../api/types.gen.ts';
 import type { EventRecorder } from '../client/event-recorder.ts';
 import type { InformerFactory } from '../client/informer.ts';
@@ -168,6 +168,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     facts,
     reservedBytes: LIMITS.agent.reservedMemoryBytes,
     pressure: () => monitor.pressure,
+    informer: informers.for(nodes, { fieldSelector: `metadata.name=${nodeName}` }),
   });
   const monitor = new HealthMonitor({
     runtime,

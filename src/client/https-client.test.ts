@@ -128,6 +128,27 @@ describe('HTTPS client', () => {
     await gone;
   });
 
+  it('drops what hangs when it is told to connect anew, and does not blame the server', async () => {
+    const contacts: string[] = [];
+    const own = createHttpsClient({ server: origin, onContact: (_, { type }) => void contacts.push(type) });
+    try {
+      const asked = new Promise<void>((resolve) => {
+        // Never answers.
+        answer = () => resolve();
+      });
+      const hanging = own.get(resources.pods, { namespace: 'default', name: 'p' });
+      hanging.catch(() => {});
+      await asked;
+      own.reconnect();
+      await expect(hanging).rejects.toMatchObject({ code: 503 });
+      answer = (_, response) => void response.end('{}');
+      await own.get(resources.pods, { namespace: 'default', name: 'p' });
+      expect(contacts).toEqual(['answered']);
+    } finally {
+      await own.close();
+    }
+  });
+
   it('connects as a kubeconfig says', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'kubeconfig-'));
     try {

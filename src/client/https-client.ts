@@ -54,6 +54,8 @@ export interface HttpsClient extends Client {
    * another server end at once.
    */
   use(change: ConnectionChange): void;
+  /** Drops all connections, whatever is under way on them: where they hang, a new one may not. */
+  reconnect(): void;
   /** Ends running watches and idle connections. */
   close(): Promise<void>;
 }
@@ -138,6 +140,7 @@ export function createHttpsClient(options: HttpsClientOptions): HttpsClient {
       json({ method: 'POST', path: requestPath(resource, { ...ref, subresource }), body }),
     getPath: (path, accept = 'application/json') => transport.text({ method: 'GET', path, accept }),
     use: (change) => transport.use(change),
+    reconnect: () => transport.reconnect(),
     close: () => transport.close(),
   };
 }
@@ -239,37 +242,50 @@ class Transport {
   }
 
   use(change: ConnectionChange): void {
-    const old = this.#pools;
     const isMove = change.server !== undefined && change.server !== this.#options.server;
     this.#options = { ...this.#options, ...change };
+    this.#replace((pool) => (isMove ? pool.destroy() : pool.close()));
+  }
+
+  reconnect(): void {
+    this.#replace((pool) => pool.destroy());
+  }
+
+  #replace(end: (pool: Pool) => Promise<void>): void {
+    const old = this.#pools;
     this.#pools = this.#open();
     this.#old.add(old);
-    const ended = Object.values(old).map((pool) => (isMove ? pool.destroy() : pool.close()));
-    void Promise.allSettled(ended).then(() => this.#old.delete(old));
+    void Promise.allSettled(Object.values(old).map(end)).then(() => this.#old.delete(old));
   }
 
   async text(request: Request): Promise<string> {
     const { server, requestTimeoutMs: timeoutMs = LIMITS.client.requestTimeoutMs } = this.#options;
+    const pools = this.#pools;
     try {
-      const body = await this.#send(this.#pools.requests, request, timeoutMs);
+      const body = await this.#send(pools.requests, request, timeoutMs);
       return await body.text();
     } catch (error) {
       if (error instanceof ApiError) throw error;
       if (request.signal?.aborted) throw request.signal.reason;
-      this.#options.onContact?.(server, { type: 'unreachable', cause: error });
+      this.#failed(server, pools, error);
       throw unreachable(request.path, error);
     }
   }
 
   async *stream(request: Request, silenceMs: number): AsyncGenerator<Uint8Array> {
     const { server } = this.#options;
+    const pools = this.#pools;
     try {
-      yield* await this.#send(this.#pools.watches, request, silenceMs);
+      yield* await this.#send(pools.watches, request, silenceMs);
     } catch (error) {
-      if (!(error instanceof ApiError) && !request.signal?.aborted)
-        this.#options.onContact?.(server, { type: 'unreachable', cause: error });
+      if (!(error instanceof ApiError) && !request.signal?.aborted) this.#failed(server, pools, error);
       throw error;
     }
+  }
+
+  /** What was cut off because its connections were replaced says nothing about the server. */
+  #failed(server: string, pools: Pools, cause: unknown): void {
+    if (pools === this.#pools) this.#options.onContact?.(server, { type: 'unreachable', cause });
   }
 
   async close(): Promise<void> {

@@ -20,6 +20,7 @@ let server: ApiServer;
 let port = 0;
 const tunnels: Tunnel[] = [];
 const said: string[] = [];
+let backs = 0;
 const log: Logger = {
   ...silentLogger,
   warn: (_, fields) => void said.push(String(fields?.['reason'])),
@@ -31,6 +32,7 @@ async function listen(wanted = 0): Promise<void> {
 }
 beforeEach(async () => {
   said.length = 0;
+  backs = 0;
   await listen();
 });
 afterEach(async () => {
@@ -43,6 +45,7 @@ function connect(node: string, organization = 'system:nodes'): Tunnel {
   const tunnel = startTunnel({
     api: echoNode({ sizes: [], requests: [], ended }),
     dial: (signal) => dialServer({ server: `https://127.0.0.1:${port}`, ca: tls.ca, cert, key }, signal),
+    onBack: () => void backs++,
     clock,
     log,
     random: () => 0.5,
@@ -130,5 +133,7 @@ describe('a tunnel', () => {
     await listen(wasPort);
     await clock.advance(baseMs * 2);
     await reached('a');
+    // The server took its leave: nothing else of the agent can hang.
+    expect(backs).toBe(0);
   });
 });

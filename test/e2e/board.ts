@@ -30,16 +30,24 @@ export interface BoardOptions {
   /** The board whose server this one joins; it then runs `kedge agent`, with the server's node token. */
   readonly server?: Board;
   /** What it is plugged into; a link of its own that leads nowhere by default. */
-  readonly lan?: Lan;
-  /** Last part of its address 192.168.77.x, and of its node's name when it is not the first board. */
+  readonly lan?: Network;
+  /** Last part of its address, and of its node's name when it is not the first board. */
   readonly host?: number;
   /** The executable; the one in `dist` by default. */
   readonly binary?: string;
 }
 
+/** What gives a board's namespace its `eth0`. */
+export interface Network {
+  /** First three parts of every address on it; its router, if there is one, is `.1`. */
+  readonly prefix: string;
+  plug(namespace: string, host: number): void;
+}
+
 /** A switch that boards are plugged into: a network namespace with a bridge. */
-export class Lan {
+export class Lan implements Network {
   static #count = 0;
+  readonly prefix = '192.168.77';
   readonly name = `kl${process.pid % 100_000}x${Lan.#count++}`;
 
   static create(): Lan {
@@ -71,6 +79,42 @@ export class Lan {
   }
 }
 
+/** A router with a network behind it, whose addresses nobody outside sees or knows a way to. */
+export class NatRouter implements Network {
+  readonly name: string;
+  readonly prefix = '10.99.0';
+
+  constructor(lan: Lan, host: number) {
+    this.name = `${lan.name}r${host}`;
+    execFileSync('ip', ['netns', 'add', this.name]);
+    lan.plug(this.name, host);
+    const commands = [
+      `ip address add ${lan.prefix}.${host}/24 dev eth0`,
+      'ip link set eth0 up',
+      'echo 1 > /proc/sys/net/ipv4/ip_forward',
+      'nft add table ip nat',
+      "nft add chain ip nat out '{ type nat hook postrouting priority 100; }'",
+      'nft add rule ip nat out oifname eth0 masquerade',
+    ];
+    this.enter(['sh', '-ec', commands.join('\n')]);
+  }
+
+  enter(argv: readonly string[]): string {
+    return execFileSync('nsenter', [`--net=/run/netns/${this.name}`, ...argv], { encoding: 'utf8' });
+  }
+
+  /** There is one board behind it. */
+  plug(namespace: string): void {
+    this.enter(['ip', 'link', 'add', 'inside', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace]);
+    this.enter(['ip', 'address', 'add', `${this.prefix}.1/24`, 'dev', 'inside']);
+    this.enter(['ip', 'link', 'set', 'inside', 'up']);
+  }
+
+  remove(): void {
+    execFileSync('ip', ['netns', 'delete', this.name]);
+  }
+}
+
 /**
  * One board: a network namespace with an address of its own, folders of its own, its own containerd and control
  * group. `remove` leaves nothing of it on the machine.
@@ -82,7 +126,7 @@ export class Board {
   readonly #agent: boolean;
   readonly #binary: string;
   readonly #joined: Board | undefined;
-  readonly #lan: Lan | undefined;
+  readonly #lan: Network | undefined;
   readonly host: number;
   readonly nodeName: string;
   #server: ChildProcess | undefined;
@@ -126,7 +170,7 @@ export class Board {
     }
     this.enter(['ip', 'address', 'add', `${this.address}/24`, 'dev', 'eth0']);
     this.enter(['ip', 'link', 'set', 'eth0', 'up']);
-    this.enter(['ip', 'route', 'add', 'default', 'via', '192.168.77.1']);
+    this.enter(['ip', 'route', 'add', 'default', 'via', `${this.#prefix}.1`]);
   }
 
   /**
@@ -173,7 +217,10 @@ export class Board {
   }
 
   get address(): string {
-    return `192.168.77.${this.host}`;
+    return `${this.#prefix}.${this.host}`;
+  }
+  get #prefix(): string {
+    return this.#lan?.prefix ?? '192.168.77';
   }
   get dataDir(): string {
     return join(this.folder, 'data');

@@ -2,6 +2,7 @@ import { leases, nodes } from '../../api/resources.gen.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../api/status.ts';
 import type { Lease, Node, NodeStatus, Taint } from '../../api/types.gen.ts';
 import type { EventRecorder } from '../../client/event-recorder.ts';
+import type { Informer } from '../../client/informer.ts';
 import type { Client } from '../../client/port.ts';
 import { type Clock, rfc3339Micro, sleep } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
@@ -27,7 +28,12 @@ export interface NodeManagerOptions {
   readonly facts: MachineFacts;
   readonly reservedBytes: number;
   readonly pressure: () => Pressure;
+  /** Follows this node's Node. */
+  readonly informer: Informer<Node>;
 }
+
+/** Conditions that this node answers for. */
+const OWN_CONDITIONS = new Set(['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure']);
 
 const LEASE_NAMESPACE = 'kube-node-lease';
 
@@ -41,6 +47,8 @@ export class NodeManager {
   #notReady: readonly string[] = [];
   #writtenMono = Number.NEGATIVE_INFINITY;
   #wake: () => void = () => {};
+  #isDue = false;
+  #off: () => void = () => {};
   #running: Promise<unknown> = Promise.resolve();
   #registered: Promise<void>;
   #onRegistered: () => void = () => {};
@@ -62,17 +70,27 @@ export class NodeManager {
   }
 
   start(): void {
+    // After a silence the cluster says that it knows nothing of this node; until told otherwise it keeps pods away.
+    const update = ({ status }: Node): void => {
+      const isUnknown = status?.conditions?.some(
+        (condition) => condition.status === 'Unknown' && OWN_CONDITIONS.has(condition.type),
+      );
+      if (isUnknown) this.changed();
+    };
+    this.#off = this.#options.informer.onChange({ update });
     this.#running = Promise.all([this.#keepStatus(), this.#keepLease()]);
   }
 
   async stop(): Promise<void> {
+    this.#off();
     this.#abort.abort(new Error('the agent stops'));
     this.#wake();
     await this.#running.catch(() => {});
   }
 
-  /** Health has changed: write the status now. */
+  /** Health has changed: write the status now, or again when that is being done. */
   changed(): void {
+    this.#isDue = true;
     this.#wake();
   }
 
@@ -133,14 +151,17 @@ export class NodeManager {
 
   /** Until the time is over or `changed` is called. */
   async #rest(ms: number): Promise<void> {
-    const abort = new AbortController();
-    await Promise.race([
-      sleep(this.#options.clock, ms, AbortSignal.any([abort.signal, this.#abort.signal])).catch(() => {}),
-      new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      }),
-    ]);
-    abort.abort();
+    if (!this.#isDue) {
+      const abort = new AbortController();
+      await Promise.race([
+        sleep(this.#options.clock, ms, AbortSignal.any([abort.signal, this.#abort.signal])).catch(() => {}),
+        new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        }),
+      ]);
+      abort.abort();
+    }
+    this.#isDue = false;
   }
 
   async #register(): Promise<Node> {

@@ -13,6 +13,8 @@ export interface TunnelOptions {
   readonly api: NodeApi;
   /** Opens one connection to the server; see `dialServer`. */
   readonly dial: (signal: AbortSignal) => Promise<Link>;
+  /** Connected anew after the server had fallen silent: other connections to it may hang, and no longer need to. */
+  readonly onBack?: () => void;
   readonly clock: Clock;
   readonly log: Logger;
   /** From 0 to 1, for the pause before the next try. */
@@ -39,6 +41,7 @@ async function keepConnected(options: TunnelOptions, signal: AbortSignal): Promi
   const { clock, log, dial, random = Math.random } = options;
   const backoff = new Backoff(LIMITS.tunnel.retry);
   let said = '';
+  let wasSilent = false;
   while (!signal.aborted) {
     let why: string;
     const startMs = clock.monotonicMs();
@@ -46,7 +49,10 @@ async function keepConnected(options: TunnelOptions, signal: AbortSignal): Promi
       const link = await dial(signal);
       log.info('connected to the server');
       said = '';
-      why = await serve(options, link, signal);
+      if (wasSilent) options.onBack?.();
+      const end = await serve(options, link, signal);
+      why = end.reason;
+      wasSilent = end.isSilent;
       if (clock.monotonicMs() - startMs >= LIMITS.tunnel.steadyMs) backoff.forget('connect');
     } catch (error) {
       why = errorText(error);
@@ -64,8 +70,13 @@ async function keepConnected(options: TunnelOptions, signal: AbortSignal): Promi
   }
 }
 
-/** Resolves when the connection is over, with the reason. */
-function serve({ api, clock }: TunnelOptions, link: Link, signal: AbortSignal): Promise<string> {
+interface End {
+  readonly reason: string;
+  readonly isSilent: boolean;
+}
+
+/** Resolves when the connection is over. */
+function serve({ api, clock }: TunnelOptions, link: Link, signal: AbortSignal): Promise<End> {
   return new Promise((resolve) => {
     const stop = (): void => session.close('the agent stops');
     const session = new TunnelSession({
@@ -73,9 +84,9 @@ function serve({ api, clock }: TunnelOptions, link: Link, signal: AbortSignal): 
       clock,
       onCall: serveNode(api),
       lost: (reason) => new Error(`the connection to the server was lost: ${reason}`),
-      onClosed(reason) {
+      onClosed(reason, isSilent) {
         signal.removeEventListener('abort', stop);
-        resolve(reason);
+        resolve({ reason, isSilent });
       },
     });
     if (signal.aborted) stop();

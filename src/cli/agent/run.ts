@@ -36,6 +36,7 @@ async function start(config: AgentConfig, running: Running): Promise<void> {
   const tunnel = startTunnel({
     api: node.api,
     dial: (aborted) => dialServer(connection.address, aborted),
+    onBack: () => client.reconnect(),
     clock,
     log: log.child('tunnel'),
   });

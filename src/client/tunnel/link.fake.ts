@@ -46,7 +46,7 @@ class FakeLink implements Link {
   closed(reason: string): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#listener?.onClosed(reason);
+    this.#listener?.onClosed(reason, false);
   }
 
   #tell(event: (listener: LinkListener) => void): void {

@@ -15,16 +15,19 @@ export interface LinkListener {
   onMessage(message: Buffer): void;
   /** Whatever arrived, it was not silence. */
   onAlive(): void;
-  /** Exactly once. */
-  onClosed(reason: string): void;
+  /** Exactly once. `isSilent`: the other side said nothing more, so other connections to it are suspect, too. */
+  onClosed(reason: string, isSilent: boolean): void;
 }
+
+/** What the kernel says of a connection whose other end no longer answers. */
+const SILENCE = new Set(['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH']);
 
 /** The close code of a link that ends for a reason of ours, of the range for applications. */
 const CLOSED_BY_US = 4000;
 
 /** An open WebSocket as a link. Nothing is read from it before somebody listens. */
 export function webSocketLink(socket: WebSocket): Link {
-  let failure = '';
+  let failure: NodeJS.ErrnoException | undefined;
   socket.pause();
   return {
     send: (message) => socket.send(message),
@@ -37,13 +40,14 @@ export function webSocketLink(socket: WebSocket): Link {
       socket.on('ping', () => listener.onAlive());
       socket.on('pong', () => listener.onAlive());
       socket.on('error', (error) => {
-        failure = error.message;
+        failure = error;
       });
       socket.on('close', (code, reason) => {
         const said = reason.toString('utf8');
-        listener.onClosed(said || failure || (code === 1006 ? 'the connection broke' : `code ${code}`));
+        const why = failure?.message ?? (code === 1006 ? 'the connection broke' : `code ${code}`);
+        listener.onClosed(said || why, SILENCE.has(failure?.code ?? ''));
       });
-      if (socket.readyState === socket.CLOSED) listener.onClosed('the connection broke');
+      if (socket.readyState === socket.CLOSED) listener.onClosed('the connection broke', false);
       socket.resume();
     },
     close(reason) {

@@ -13,7 +13,7 @@ export interface TunnelSessionOptions {
   readonly onCall?: (request: unknown, call: TunnelCall) => void;
   /** What calls end with when the link is gone. */
   readonly lost: (reason: string) => Error;
-  readonly onClosed?: (reason: string) => void;
+  readonly onClosed?: (reason: string, isSilent: boolean) => void;
 }
 
 /**
@@ -34,7 +34,7 @@ export class TunnelSession {
     options.link.listen({
       onMessage: (message) => this.#receive(message),
       onAlive: () => this.#heard(),
-      onClosed: (reason) => this.#closed(reason),
+      onClosed: (reason, isSilent) => this.#closed(reason, isSilent),
     });
   }
 
@@ -59,8 +59,7 @@ export class TunnelSession {
 
   /** Ends the link and every call on it. */
   close(reason: string): void {
-    this.#options.link.close(reason);
-    this.#closed(reason);
+    this.#end(reason, false);
   }
 
   #add(id: number): TunnelCall {
@@ -122,17 +121,23 @@ export class TunnelSession {
     const pingedMs = this.#options.clock.monotonicMs();
     this.#timer = this.#options.clock.setTimer(LIMITS.tunnel.pingMs, () => {
       this.#timer = undefined;
-      if (this.#heardMs < pingedMs) this.close('no answer');
+      if (this.#heardMs < pingedMs) this.#end('no answer', true);
       else this.#watch();
     });
   }
 
-  #closed(reason: string): void {
+  #end(reason: string, isSilent: boolean): void {
+    if (this.#closedBy !== undefined) return;
+    this.#closed(reason, isSilent);
+    this.#options.link.close(reason);
+  }
+
+  #closed(reason: string, isSilent: boolean): void {
     if (this.#closedBy !== undefined) return;
     this.#closedBy = reason;
     for (const call of [...this.#calls.values()]) call.over(this.#options.lost(reason));
     this.#watch();
-    this.#options.onClosed?.(reason);
+    this.#options.onClosed?.(reason, isSilent);
   }
 }
 

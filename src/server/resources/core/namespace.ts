@@ -75,7 +75,6 @@ export const namespace: ResourceDefinition<Namespace> = {
     { name: 'status', validateUpdate: validateStatusUpdate },
     {
       name: 'finalize',
-      verbs: ['update'],
       update: (submitted, old) => ({
         ...old,
         metadata: {
