@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../lib/fake-clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
@@ -73,8 +74,48 @@ describe('namespaces', () => {
     expect((await http.send('PATCH', path, { metadata: { labels: { a: 'b' } } }, merge)).code).toBe(200);
     expect((await http.send('DELETE', path)).json.status.phase).toBe('Terminating');
     const { json } = await http.send('GET', path);
+    expect((await http.send('GET', `${path}/finalize`)).code).toBe(405);
     await http.send('PUT', `${path}/finalize`, { ...json, spec: { finalizers: [] } });
     expect((await http.send('GET', path)).code).toBe(404);
+  });
+});
+
+describe('discovery', () => {
+  it('names every stable resource of Kubernetes with its verbs', async () => {
+    const file = new URL('../../../build/facts/kubernetes-facts.json', import.meta.url);
+    const { resources } = JSON.parse(readFileSync(file, 'utf8')) as { resources: Record<string, Route> };
+    const differences: unknown[] = [];
+    for (const [route, facts] of Object.entries(resources)) {
+      const [group = '', version = '', ...path] = route.split('/');
+      if (!/^v\d+$/.test(version) || group === 'apiextensions.k8s.io') continue;
+      const at = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+      const { json } = await http.send('GET', at);
+      const found = json?.resources?.find(({ name }: { name: string }) => name === path.join('/'));
+      const verbs = found?.verbs.filter((verb: string) => verb !== 'watch');
+      const served = { kind: found?.kind, namespaced: found?.namespaced, verbs };
+      // What streams is written as a verb of its own in the facts.
+      const expected = facts.verbs.includes('connect') ? { ...facts, verbs } : facts;
+      if (JSON.stringify(served) !== JSON.stringify(expected)) differences.push([route, served, expected]);
+    }
+    expect(differences).toEqual([]);
+  });
+});
+
+interface Route {
+  readonly kind: string;
+  readonly namespaced: boolean;
+  readonly verbs: readonly string[];
+}
+
+describe('status', () => {
+  it('is gone when it is written without', async () => {
+    const path = '/api/v1/nodes';
+    await http.send('POST', path, {
+      metadata: { name: 'board' },
+      status: { nodeInfo: { machineID: 'a' }, phase: 'Running' },
+    });
+    const { json } = await http.send('PUT', `${path}/board/status`, { metadata: { name: 'board' } });
+    expect(json.status?.phase).toBeUndefined();
   });
 });
 

@@ -73,7 +73,7 @@ function discoveredSubresource(
       ...(kind === undefined ? {} : { kind: { ...resource, kind } }),
     };
   }
-  const verbs = ['get', 'patch', 'update'];
+  const verbs = ('verbs' in one && one.verbs) || ['get', 'patch', 'update'];
   return one.name === 'scale' ? { name: one.name, kind: SCALE_KIND, verbs } : { name: one.name, verbs };
 }
 

@@ -20,6 +20,7 @@ export async function handleSubresource(call: ResourceCall): Promise<void> {
   const streaming = streams.find(info.resource, info.group, info.subresource);
   if (streaming) return streaming(call);
   const view = viewOf(definition, info.subresource);
+  if (view?.verbs && !view.verbs.includes(info.verb)) throw methodNotAllowed();
   if (view && info.verb === 'get') return handleGetView(call, view);
   if (view && info.verb === 'update') return handleUpdateView(call, view);
   if (view && info.verb === 'patch') return handlePatchView(call, view);

@@ -183,6 +183,8 @@ export type Subresource<T extends KubeObject> =
   /** Replaces part of the object, such as `namespaces/finalize`, `pods/ephemeralcontainers`, `pods/resize`. */
   | {
       readonly name: string;
+      /** All three by default. */
+      readonly verbs?: readonly ('get' | 'patch' | 'update')[];
       /** The new state, from what was PUT or patched and what is stored. */
       readonly update: (submitted: T, old: T) => T;
       readonly validateUpdate?: (object: T, old: T) => readonly FieldError[];

@@ -12,6 +12,8 @@ import type { ResourceDefinition, Subresource } from './definition.ts';
 export interface View {
   /** Name of the subresource; empty for the object itself. */
   readonly name: string;
+  /** Get, patch and update where it does not say. */
+  readonly verbs?: readonly string[];
   /** Never changes its argument; may share parts with it. */
   read(stored: KubeObject): KubeObject;
   /** The whole new object, not shared with `old`. */
@@ -62,7 +64,10 @@ function statusView(found: Found): View {
     read: (stored) => stored,
     write(submitted, old) {
       const { status } = submitted as { status?: unknown };
-      return { ...copyJson(old), metadata: submitted.metadata, ...(status === undefined ? {} : { status }) };
+      const object: KubeObject & { status?: unknown } = { ...copyJson(old), metadata: submitted.metadata };
+      if (status === undefined) delete object.status;
+      else object.status = status;
+      return object;
     },
     prepare: (object, old) => prepareUpdate?.(object, old),
     validate: (object, old) => validateUpdate?.(object, old) ?? [],
@@ -73,6 +78,7 @@ function statusView(found: Found): View {
 function customView(found: CustomSubresource): View {
   return {
     name: found.name,
+    ...(found.verbs && { verbs: found.verbs }),
     read: (stored) => stored,
     write: (submitted, old) => found.update(submitted, copyJson(old)),
     prepare: () => {},

@@ -75,6 +75,7 @@ export const namespace: ResourceDefinition<Namespace> = {
     { name: 'status', validateUpdate: validateStatusUpdate },
     {
       name: 'finalize',
+      verbs: ['update'],
       update: (submitted, old) => ({
         ...old,
         metadata: {
