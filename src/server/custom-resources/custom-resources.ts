@@ -243,7 +243,12 @@ class ServedVersion implements ServedResource {
     this.schema = parts.schema;
     this.prefix = keyPrefix(resource);
     this.engine = parts.engine;
-    this.custom = { definition: type.name, stamp: `${type.uid}/${type.generation}`, isTerminating };
+    this.custom = {
+      definition: type.name,
+      stamp: `${type.uid}/${type.generation}`,
+      isTerminating,
+      count: () => (parts.storage.isOpen ? parts.storage.cache.size : undefined),
+    };
     this.#source = parts.storage;
     if (type.versions.length === 1) return;
     const apiVersion = apiVersionOf(resource);

@@ -8,7 +8,7 @@ import type { Authenticator } from '../authn/port.ts';
 import type { Authorizer } from '../authz/port.ts';
 import type { Fairness } from '../fairness/fairness.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { ObjectSchema } from '../registry/served-resource.ts';
+import { countObjects, type ObjectSchema } from '../registry/served-resource.ts';
 import { authenticate } from './authenticate.ts';
 import { authorizeRequest, authorizeVerb } from './authorize.ts';
 import type { ByteBudget } from './byte-budget.ts';
@@ -152,7 +152,8 @@ const READS: ReadonlySet<string> = new Set(['get', 'list', 'watch', 'head']);
 /** Long lists weigh more than other requests. */
 function seatsOf(info: RequestInfo, registry: Registry, query: URLSearchParams): number {
   if (!info.isResource || info.verb !== 'list') return 1;
-  const size = registry.find(info)?.served.cache.size ?? 0;
+  const served = registry.find(info)?.served;
+  const size = (served && countObjects(served)) ?? 0;
   const limit = Number(query.get('limit') ?? 0);
   const { objectsPerSeat, listSeats } = LIMITS.fairness;
   return Math.min(Math.ceil((limit > 0 ? Math.min(limit, size) : size) / objectsPerSeat) || 1, listSeats);

@@ -3,6 +3,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { MetricRegistry } from '../../lib/metrics.ts';
 import type { AdmissionPlugin } from '../admission/port.ts';
 import type { Registry } from '../registry/registry.ts';
+import { countObjects } from '../registry/served-resource.ts';
 import type { Metrics } from './metrics.ts';
 
 const STORAGE_SECONDS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 1, 2, 5, 10, 30, 60];
@@ -72,18 +73,24 @@ function labelsOf([write]: readonly Write[]): [operation: string, type: string] 
 
 /** How many objects there are of each resource. */
 export function collectRegistry(metrics: MetricRegistry, registry: Registry): void {
-  const stored = () =>
-    registry.endpoints.filter(({ conversion, served }) => !conversion && !served.definition.virtual);
+  const stored = () => {
+    // Versions of a custom resource share their objects.
+    const own = registry.endpoints.filter(
+      ({ conversion, served }) => !conversion && !served.definition.virtual,
+    );
+    const byPrefix = new Map(own.map((endpoint) => [endpoint.served.prefix, endpoint]));
+    return [...byPrefix.values()].flatMap(({ resource, served }) => {
+      const value = countObjects(served);
+      return value === undefined ? [] : [{ resource, value }];
+    });
+  };
   metrics.collect({
     name: 'apiserver_resource_objects',
     help: 'Objects of each resource.',
     type: 'gauge',
     labels: ['group', 'resource'],
     read: () =>
-      stored().map(({ resource, served }) => ({
-        labels: [resource.group, resource.resource],
-        value: served.cache.size,
-      })),
+      stored().map(({ resource, value }) => ({ labels: [resource.group, resource.resource], value })),
   });
   metrics.collect({
     name: 'apiserver_storage_objects',
@@ -91,9 +98,9 @@ export function collectRegistry(metrics: MetricRegistry, registry: Registry): vo
     type: 'gauge',
     labels: ['resource'],
     read: () =>
-      stored().map(({ resource: { group, resource }, served }) => ({
+      stored().map(({ resource: { group, resource }, value }) => ({
         labels: [group === '' ? resource : `${resource}.${group}`],
-        value: served.cache.size,
+        value,
       })),
   });
 }

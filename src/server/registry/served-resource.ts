@@ -25,6 +25,8 @@ export interface ServedResource {
     readonly stamp: string;
     /** Nothing new is created any more: the definition is being deleted. */
     readonly isTerminating: () => boolean;
+    /** Of the objects; unknown while nobody asked for any. */
+    readonly count: () => number | undefined;
   };
   /**
    * Between the version this is and the one that is stored; absent where they are the same. The cache shows objects
@@ -115,4 +117,9 @@ export interface WriteRequest {
 export interface Written {
   readonly object: KubeObject;
   readonly created: boolean;
+}
+
+/** How many objects there are; unknown for a custom resource that nobody asked for yet. */
+export function countObjects(served: ServedResource): number | undefined {
+  return served.custom ? served.custom.count() : served.cache.size;
 }
