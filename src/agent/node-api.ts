@@ -5,7 +5,6 @@ import type { Pod } from '../api/types.gen.ts';
 import type { ExecRequest, ExecSession, NodeApi, PodRef } from '../client/node-port.ts';
 import type { Clock } from '../lib/clock.ts';
 import { LIMITS } from '../lib/limits.ts';
-import { errorText } from '../lib/log.ts';
 import { connectTcp } from '../lib/tcp.ts';
 import type { Runtime } from '../runtime/port.ts';
 import type { LogKeeper } from './logs/log-keeper.ts';
@@ -84,7 +83,7 @@ export function createNodeApi(options: NodeApiOptions): NodeApi {
       const host = workerOf(ref).downward().podIPs[0];
       if (host === undefined) throw apiError('ServiceUnavailable', `pod ${ref.name} has no address yet`);
       return connectTcp({ host, port, timeoutMs: LIMITS.agent.connectPodMs }).catch((cause: unknown) => {
-        throw apiError('ServiceUnavailable', errorText(cause), { cause });
+        throw apiError('ServiceUnavailable', (cause as Error).message, { cause });
       });
     },
     statsSummary: () => statsSummary(options),

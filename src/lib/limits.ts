@@ -135,6 +135,19 @@ export const LIMITS = {
     /** The answer of a webhook: the largest object as a patch, or a page of converted ones. */
     webhookAnswerBytes: 8 * 1024 * 1024,
   },
+  aggregator: {
+    /** How long an aggregated API server may take to say what it serves, as upstream. */
+    questionMs: 5000,
+    documentBytes: 8 * 1024 * 1024,
+    /** How often one that is available is asked again whether it is, and what it serves. */
+    recheckMs: 60_000,
+    retryBaseMs: 100,
+    retryMaxMs: 30_000,
+    /** Asked at once after a first failure: another endpoint may answer. */
+    attempts: 4,
+    /** How old its OpenAPI index may be before it is read anew for a client. */
+    indexMs: 60_000,
+  },
   watch: {
     /** Past events kept per resource, so that a watcher can resume. */
     ringBytes: 1024 * 1024,

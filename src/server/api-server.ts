@@ -12,6 +12,9 @@ import { LIMITS } from '../lib/limits.ts';
 import type { Logger } from '../lib/log.ts';
 import type { AdmissionContext, AdmissionPlugin } from './admission/port.ts';
 import { WebhookMetrics } from './admission/webhook/metrics.ts';
+import { Aggregator } from './aggregator/aggregator.ts';
+import { authenticationConfig, type FrontProxy } from './aggregator/front-proxy.ts';
+import type { GroupVersion } from './aggregator/plan-registration.ts';
 import type { Authenticator } from './authn/port.ts';
 import type { NodeGraph } from './authz/node-graph.ts';
 import type { Authorizer } from './authz/port.ts';
@@ -83,6 +86,8 @@ export interface ApiServerOptions {
   readonly nodePorts?: { readonly first: number; readonly last: number };
   /** Where pods reach this server. */
   readonly advertise: { readonly address: string; readonly port: number };
+  /** What proves to aggregated API servers that it is this server that asks for somebody; the newest one. */
+  readonly frontProxy?: FrontProxy;
   /** Objects that must exist besides what every cluster has, such as default roles. */
   readonly bootstrapObjects?: readonly { readonly resource: Resource; readonly object: KubeObject }[];
   /** Further paths, such as `/.well-known/openid-configuration`; a trailing slash takes all below. */
@@ -129,6 +134,7 @@ class KedgeApiServer implements ApiServer {
   readonly #listeners: Listener[] = [];
   readonly #schemas = new Map<string, ObjectSchema | undefined>();
   readonly nodes: Tunnels;
+  readonly #aggregator: Aggregator;
   readonly #streams: Streams;
   readonly #transport = new BackendTransport();
   readonly #webhooks: WebhookClient;
@@ -156,6 +162,17 @@ class KedgeApiServer implements ApiServer {
     const proxy = new SubresourceProxy({ dialer, transport, registry, cacheOf });
     this.#streams = createStreams({ tunnels: this.nodes, registry, proxy });
     this.#serverClient = this.#clientOf(SERVER_USER, 'kedge', () => {});
+    this.#aggregator = new Aggregator({
+      registry,
+      builtIn: versionsOf(options.definitions),
+      cacheOf,
+      client: this.#serverClient,
+      dialer,
+      transport,
+      certificate: () => options.frontProxy?.certificate(),
+      clock,
+      log: log.child('aggregator'),
+    });
   }
 
   async start(): Promise<void> {
@@ -200,9 +217,11 @@ class KedgeApiServer implements ApiServer {
       kubernetesIP: firstAddress(serviceCidr),
       advertise: this.#options.advertise,
       objects: this.#options.bootstrapObjects ?? [],
+      current: this.#options.frontProxy ? [authenticationConfig(this.#options.frontProxy)] : [],
     });
     await this.#startFairness();
     this.#definitions?.start();
+    await this.#aggregator.start();
     this.#isStarted = true;
   }
 
@@ -272,6 +291,7 @@ class KedgeApiServer implements ApiServer {
     this.nodes.close();
     await Promise.all(this.#listeners.map((listener) => listener.close(LIMITS.http.drainMs)));
     await this.#keeper?.stop();
+    await this.#aggregator.stop();
     await this.#definitions?.close();
     this.#custom?.close();
     await this.#security?.close?.();
@@ -326,10 +346,11 @@ class KedgeApiServer implements ApiServer {
     const { clock, log, advertise } = this.#options;
     const { authenticator, authorizer } = this.#security!;
     const { metrics, fairness, bodies, long, watches } = this.#front;
-    const discovery = new DiscoveryPages(
-      () => this.registry.endpoints,
-      () => `${advertise.address}:${advertise.port}`,
-    );
+    const discovery = new DiscoveryPages({
+      endpoints: () => this.registry.endpoints,
+      serverAddress: () => `${advertise.address}:${advertise.port}`,
+      others: this.#aggregator.arrangement,
+    });
     this.registry.onChange(() => discovery.changed());
     const live = (): HealthCheck[] => [{ name: 'ping', check: () => {} }];
     const ready = (): HealthCheck[] => [
@@ -344,10 +365,10 @@ class KedgeApiServer implements ApiServer {
       live,
       ready,
       more: new Map([
-        ...openApiPages(
-          () => discovery.groups,
-          (resource) => this.#custom?.sourceOf(resource),
-        ),
+        ...openApiPages(() => discovery.groups, {
+          customSchema: (resource) => this.#custom?.sourceOf(resource),
+          others: this.#aggregator.documents,
+        }),
         ...(this.#options.pages ?? []),
       ]),
     });
@@ -362,6 +383,7 @@ class KedgeApiServer implements ApiServer {
       metrics,
       pages,
       streams: this.#streams,
+      aggregator: this.#aggregator,
       schemas: (kind) => this.#findSchema(kind),
       clock,
       log,
@@ -384,6 +406,15 @@ function laterReviews(find: () => Reviews | undefined): Reviews {
     selfSubjectRules: (review, user) => now().selfSubjectRules(review, user),
     serviceAccountToken: (options) => now().serviceAccountToken(options),
   };
+}
+
+/** Every group and version that definitions bring along. */
+function versionsOf(definitions: readonly ResourceDefinition[]): GroupVersion[] {
+  const all = definitions.flatMap(({ resource, otherVersions = [] }) => [
+    resource,
+    ...otherVersions.map((other) => other.resource),
+  ]);
+  return [...new Map(all.map((one) => [apiVersionOf(one), one])).values()];
 }
 
 /** `10.43.0.1` of `10.43.0.0/16`. */

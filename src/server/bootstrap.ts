@@ -14,6 +14,8 @@ export interface BootstrapOptions {
   readonly advertise: { readonly address: string; readonly port: number };
   /** Further objects that must exist, such as default roles; created where they are missing. */
   readonly objects: readonly { readonly resource: Resource; readonly object: KubeObject }[];
+  /** The same, but brought up to date where they are there. */
+  readonly current: readonly { readonly resource: Resource; readonly object: KubeObject }[];
 }
 
 const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'] as const;
@@ -27,6 +29,7 @@ export async function bootstrap(options: BootstrapOptions): Promise<void> {
     ...PRIORITY_CLASSES.map((object) => ensure(options, resources.priorityClasses, object)),
     ensure(options, resources.services, kubernetesService(options)),
   ]);
+  await Promise.all(options.current.map(({ resource, object }) => put(client, resource, object)));
   const { address, port } = options.advertise;
   if (serves(resources.endpoints)) await put(client, resources.endpoints, kubernetesEndpoints(address, port));
   if (serves(resources.endpointSlices))

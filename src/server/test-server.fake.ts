@@ -6,6 +6,7 @@ import type { Datastore } from '../datastore/port.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/log.ts';
 import type { AdmissionContext, AdmissionPlugin } from './admission/port.ts';
+import type { FrontProxy } from './aggregator/front-proxy.ts';
 import { type ApiServer, createApiServer, type Security, type SecurityContext } from './api-server.ts';
 import { createNodeGraph } from './authz/node-graph.ts';
 import type { Reviews, UserInfo } from './registry/definition.ts';
@@ -20,6 +21,7 @@ export interface TestServerOptions {
   readonly connector?: NodeConnector;
   readonly datastore?: Datastore;
   readonly clock?: Clock;
+  readonly frontProxy?: FrontProxy;
 }
 
 /** A whole API server on a datastore in memory. Bearer tokens are user names; everybody may do everything. */
@@ -38,6 +40,7 @@ export async function startTestServer(
         throw apiError('ServiceUnavailable', `node ${node} is not connected`);
       },
     },
+    ...(options.frontProxy === undefined ? {} : { frontProxy: options.frontProxy }),
     serviceCidr: '10.43.0.0/16',
     advertise: { address: '192.0.2.1', port: 6443 },
     clock: options.clock ?? systemClock,

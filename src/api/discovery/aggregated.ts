@@ -22,8 +22,8 @@ export function aggregatedDiscovery(
       metadata: group === '' ? {} : { name: group },
       versions: versions.map((one) => ({
         version: one.version,
-        resources: one.resources.map(resourceEntry),
-        freshness: 'Current',
+        resources: one.remote?.entries ?? one.resources.map(resourceEntry),
+        freshness: one.remote?.isFresh === false ? 'Stale' : 'Current',
       })),
     })),
   };

@@ -28,13 +28,59 @@ export interface DiscoveredSubresource {
   readonly verbs: readonly string[];
 }
 
+export interface DiscoveredVersion {
+  readonly version: string;
+  /** Empty where another server has them. */
+  readonly resources: readonly DiscoveredResource[];
+  /** Another server's, as it wrote them itself. */
+  readonly remote?: { readonly entries: readonly object[]; readonly isFresh: boolean };
+}
+
 /** Resources of one group, by version in the order clients should prefer. */
 export interface DiscoveredGroup {
   readonly group: string;
-  readonly versions: readonly {
-    readonly version: string;
-    readonly resources: readonly DiscoveredResource[];
-  }[];
+  readonly versions: readonly DiscoveredVersion[];
+}
+
+/** A version that another server answers for. */
+export interface RemoteVersion extends DiscoveredVersion {
+  readonly group: string;
+  readonly remote: NonNullable<DiscoveredVersion['remote']>;
+}
+
+export interface Arrangement {
+  readonly remotes: readonly RemoteVersion[];
+  /** Where a version stands: higher ones first. */
+  readonly standing: (
+    group: string,
+    version: string,
+  ) => { readonly groupPriorityMinimum: number; readonly versionPriority: number };
+}
+
+/** Adds the versions of other servers, which replace our own of the same name, and puts all into order. */
+export function arrangeGroups(
+  groups: readonly DiscoveredGroup[],
+  { remotes, standing }: Arrangement,
+): DiscoveredGroup[] {
+  const byGroup = new Map(groups.map(({ group, versions }) => [group, [...versions]]));
+  for (const { group, ...version } of remotes) {
+    const others = (byGroup.get(group) ?? []).filter((one) => one.version !== version.version);
+    byGroup.set(group, [...others, version]);
+  }
+  const priority = (group: string, versions: readonly DiscoveredVersion[]): number =>
+    Math.max(...versions.map(({ version }) => standing(group, version).groupPriorityMinimum));
+  return [...byGroup]
+    .map(([group, versions]) => ({
+      group,
+      priority: priority(group, versions),
+      versions: versions.toSorted(
+        (a, b) =>
+          standing(group, b.version).versionPriority - standing(group, a.version).versionPriority ||
+          compareVersions(a.version, b.version),
+      ),
+    }))
+    .sort((a, b) => b.priority - a.priority || compareText(a.group, b.group))
+    .map(({ group, versions }) => ({ group, versions }));
 }
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -70,6 +116,12 @@ function rank(version: string): { stability: number; major: number; minor: numbe
   if (match === null) return undefined;
   const stability = match[2] === undefined ? 2 : match[2] === 'beta' ? 1 : 0;
   return { stability, major: Number(match[1]), minor: Number(match[3] ?? 0) };
+}
+
+/** How far a version is from changing, as its name says. */
+export function stabilityOf(version: string): 'stable' | 'beta' | 'alpha' | 'other' {
+  const { stability } = rank(version) ?? {};
+  return stability === undefined ? 'other' : ((['alpha', 'beta', 'stable'] as const)[stability] ?? 'other');
 }
 
 export const sortedVerbs = (verbs: readonly string[]): string[] => verbs.toSorted(compareText);

@@ -26,6 +26,11 @@ export interface DocumentOptions {
   readonly serverVersion: string;
   /** Schemas of custom resources; read one at a time, since each may be large. */
   readonly customSchema?: ((resource: DiscoveredResource) => JsonSchema | undefined) | undefined;
+  /** Of other servers; a schema that is here already stays ours. */
+  readonly more?: {
+    readonly paths: readonly [string, SchemaObject][];
+    readonly schemas: readonly [string, SchemaObject][];
+  };
 }
 
 interface Kind {
@@ -69,15 +74,22 @@ export function documentParts(version: OpenApiVersion, options: DocumentOptions)
   return {
     *paths() {
       for (const resource of resources) yield* resourcePaths(resource, pathOptions);
+      yield* options.more?.paths ?? [];
     },
     *schemas() {
       const kinds = kindsByDefinition(resources);
-      for (const name of reachableDefinitions(rootDefinitions(resources))) {
+      const names = new Set(reachableDefinitions(rootDefinitions(resources)));
+      for (const name of names) {
         yield [name, definitionObject(name, { version, descriptions, kinds: kinds.get(name) ?? [] })];
       }
       const members = customMembers(version, descriptions);
       for (const resource of customs)
         yield* customObjects(resource, customSchema?.(resource), version, members);
+      for (const [name, schema] of options.more?.schemas ?? []) {
+        if (names.has(name)) continue;
+        names.add(name);
+        yield [name, schema];
+      }
     },
   };
 }
@@ -209,12 +221,12 @@ export function documentHash({
 }
 
 /** `/openapi/v3`: where the document of each group and version is. */
-export function openApiV3Index(
-  documents: readonly { group: string; version: string; hash: string }[],
-): object {
+export function openApiV3Index(documents: readonly { group: string; version: string; hash: string }[]): {
+  readonly paths: Record<string, object>;
+} {
   const entries = documents.map(({ group, version, hash }) => {
     const path = `${group === '' ? 'api' : 'apis'}/${apiVersionOf({ group, version })}`;
     return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }];
   });
-  return { paths: Object.fromEntries(entries) as unknown };
+  return { paths: Object.fromEntries(entries) as Record<string, object> };
 }

@@ -20,7 +20,7 @@ import type { Listener, TlsFiles } from '../../server/http/listener.ts';
 import { ensureClusterToken } from '../../server/pki/cluster-token.ts';
 import { writeKubeconfig } from '../../server/pki/kubeconfig.ts';
 import { servingNames } from '../../server/pki/names.ts';
-import { ensureServerPki, type ServerPki } from '../../server/pki/server-pki.ts';
+import { ensureServerPki, FRONT_PROXY_NAME, type ServerPki } from '../../server/pki/server-pki.ts';
 import { RESOURCES } from '../../server/resources/table.ts';
 import { createSecurity, securityPages } from '../../server/security.ts';
 import { Failure } from '../failure.ts';
@@ -53,12 +53,19 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       issuer: `https://kubernetes.default.svc.${config.cluster.clusterDomain}`,
     };
     const caPem = pki.serverCa.certificatePem;
+    let newest = pki;
     const server = await createApiServer({
       datastore,
       definitions: RESOURCES,
       admission: createAdmission,
       security: (context) => createSecurity({ ...security, ...context }),
       pages: new Map([...securityPages(security), ...joinPages({ caPem, settings: config.cluster })]),
+      frontProxy: {
+        certificate: () => newest.frontProxy,
+        commonName: FRONT_PROXY_NAME,
+        requestHeaderCaPem: pki.requestHeaderCa.certificatePem,
+        clientCaPem: pki.clientCa.certificatePem,
+      },
       nodeConnector: options.nodeConnector,
       serviceCidr: config.cluster.serviceCIDR,
       nodePorts: { first: config.nodePorts.from, last: config.nodePorts.to },
@@ -68,7 +75,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     });
     stops.push(() => server.close());
     const listener = await listen(server, options, pki);
-    stops.push(keepCertificates(options, listener, pki));
+    const renewed = (next: ServerPki): void => {
+      newest = next;
+      listener.reload(tlsFiles(next));
+    };
+    stops.push(keepCertificates(options, renewed, pki));
     const informers = createInformerFactory({
       client: server.client(CONTROLLER_MANAGER),
       clock,
@@ -203,7 +214,7 @@ async function publishKubeconfig(config: ServerConfig, pki: ServerPki): Promise<
 /** Renews certificates while the server runs, so that a board never restarted does not lock itself out. */
 function keepCertificates(
   options: ControlPlaneOptions,
-  listener: Listener,
+  renewed: (pki: ServerPki) => void,
   first: ServerPki,
 ): () => Promise<void> {
   const { clock, log, config } = options;
@@ -212,7 +223,7 @@ function keepCertificates(
   function renew(): void {
     ensurePki(options)
       .then(async (pki) => {
-        listener.reload(tlsFiles(pki));
+        renewed(pki);
         await publishKubeconfig(config, pki);
         timer = clock.setTimer(Math.max(retryMs, pki.renewAtMs - clock.now()), renew);
       })

@@ -1,9 +1,9 @@
-import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import { VERSION } from '../../lib/version.ts';
 import { answerError, type WholeAnswer } from './answer-error.ts';
 import type { Dialer } from './dialer.ts';
+import { readText } from './read-text.ts';
 import type { Backend, BackendTransport } from './transport.ts';
 
 /** Who to call, as webhook configurations and CustomResourceDefinitions say it: `service` or `url`. */
@@ -66,7 +66,7 @@ export function createWebhookClient(options: {
         signal: ended,
       });
       const { statusCode = 0, headers } = answer;
-      return { statusCode, headers, text: await readText(answer, ended) };
+      return { statusCode, headers, text: await readText(answer, LIMITS.backend.webhookAnswerBytes, ended) };
     } catch (error) {
       throw new Error(`Post "https://${host}${pathAndQuery}": ${reasonOf(error)}`, { cause: error });
     } finally {
@@ -106,23 +106,6 @@ function answerIn(answer: WholeAnswer): unknown {
   const value = parse(text);
   if (isFailure(value)) throw answerError(answer);
   return value;
-}
-
-async function readText(answer: IncomingMessage, ended: AbortSignal): Promise<string> {
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
-  try {
-    for await (const chunk of answer as AsyncIterable<Buffer>) {
-      sizeBytes += chunk.length;
-      if (sizeBytes > LIMITS.backend.webhookAnswerBytes)
-        throw new Error(`the answer is larger than ${LIMITS.backend.webhookAnswerBytes} bytes`);
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    answer.destroy();
-    throw ended.aborted ? ended.reason : error;
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function parse(text: string): unknown {

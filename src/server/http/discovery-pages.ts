@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { aggregatedContentType, aggregatedDiscovery } from '../../api/discovery/aggregated.ts';
 import { coreVersions, groupDocument, groupList, resourceList } from '../../api/discovery/legacy.ts';
 import {
+  type Arrangement,
+  arrangeGroups,
   type DiscoveredGroup,
   type DiscoveredResource,
   type DiscoveredSubresource,
@@ -77,16 +79,24 @@ function discoveredSubresource(
   return one.name === 'scale' ? { name: one.name, kind: SCALE_KIND, verbs } : { name: one.name, verbs };
 }
 
+export interface DiscoveryOptions {
+  readonly endpoints: () => readonly Endpoint[];
+  /** `host:port` as clients reach the server. */
+  readonly serverAddress: () => string;
+  /** What other servers have, and the order of all. */
+  readonly others: Arrangement & { readonly generation: string };
+}
+
 /** `/api`, `/apis` and everything below them that names no resource. */
 export class DiscoveryPages {
-  readonly #endpoints: () => readonly Endpoint[];
-  readonly #serverAddress: () => string;
+  readonly #options: DiscoveryOptions;
   #groups: readonly DiscoveredGroup[] | undefined;
+  /** Of other servers' versions, when the groups were last put together. */
+  #generation: string | undefined;
   readonly #etags = new Map<string, { etag: string; bytes: Buffer }>();
 
-  constructor(endpoints: () => readonly Endpoint[], serverAddress: () => string) {
-    this.#endpoints = endpoints;
-    this.#serverAddress = serverAddress;
+  constructor(options: DiscoveryOptions) {
+    this.#options = options;
   }
 
   /** To be called when what is served changes. */
@@ -96,7 +106,12 @@ export class DiscoveryPages {
   }
 
   get groups(): readonly DiscoveredGroup[] {
-    this.#groups ??= groupResources(this.#endpoints().map(discovered));
+    const { endpoints, others } = this.#options;
+    if (this.#generation !== others.generation) this.changed();
+    if (!this.#groups) {
+      this.#generation = others.generation;
+      this.#groups = arrangeGroups(groupResources(endpoints().map(discovered)), others);
+    }
     return this.#groups;
   }
 
@@ -109,7 +124,7 @@ export class DiscoveryPages {
     const groups = this.groups.filter(({ group }) => (group === '') === core);
     if (version) return this.#aggregated(exchange, groups, `${core} ${version}`, version);
     const versions = groups.flatMap((group) => group.versions.map((one) => one.version));
-    const document = core ? coreVersions(versions, this.#serverAddress()) : groupList(groups);
+    const document = core ? coreVersions(versions, this.#options.serverAddress()) : groupList(groups);
     return sendJson(exchange, 200, document, negotiate(accept));
   }
 

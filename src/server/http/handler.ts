@@ -3,6 +3,7 @@ import { apiError } from '../../api/status.ts';
 import type { Clock, Timer } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import type { Logger } from '../../lib/log.ts';
+import type { Aggregator } from '../aggregator/aggregator.ts';
 import { ANONYMOUS } from '../authn/authenticator.ts';
 import type { Authenticator } from '../authn/port.ts';
 import type { Authorizer } from '../authz/port.ts';
@@ -41,6 +42,7 @@ export interface HandlerContext {
   readonly metrics: Metrics;
   readonly pages: PathPages;
   readonly streams: StreamHandlers;
+  readonly aggregator: Aggregator;
   readonly schemas: (kind: { group: string; version: string; kind: string }) => ObjectSchema | undefined;
   readonly clock: Clock;
   readonly log: Logger;
@@ -186,6 +188,8 @@ function count(
 }
 
 async function dispatch(context: HandlerContext, exchange: Exchange, info: RequestInfo): Promise<void> {
+  const remote = context.aggregator.match(exchange.path);
+  if (remote) return context.aggregator.serve(exchange, remote);
   if (!info.isResource) {
     const page = context.pages.find(info.path);
     return page ? page(exchange) : sendText(exchange, 404, '404 page not found\n');

@@ -24,9 +24,9 @@ import type { Page } from './path-pages.ts';
 /** `/openapi/v2`, `/openapi/v3` and what lies below, for whatever discovery says is served. */
 export function openApiPages(
   groups: () => readonly DiscoveredGroup[],
-  customSchema: DocumentOptions['customSchema'],
+  options: OpenApiOptions,
 ): ReadonlyMap<string, Page> {
-  const pages = new OpenApiPages(groups, customSchema);
+  const pages = new OpenApiPages(() => groups().map(own), options);
   return new Map([
     ['/openapi/v2', pages.v2],
     ['/openapi/v3', pages.index],
@@ -34,25 +34,49 @@ export function openApiPages(
   ]);
 }
 
+/** What other servers have to say. */
+export interface OtherDocuments {
+  /** Their part of the index, by path. */
+  index(): Promise<Record<string, object>>;
+  v2(): Promise<NonNullable<DocumentOptions['more']> & { readonly hash: string }>;
+  /** Answers for the document of a version that is theirs; `undefined` for ours. */
+  page(exchange: Exchange, path: string): Promise<void> | undefined;
+}
+
+export interface OpenApiOptions {
+  readonly customSchema: DocumentOptions['customSchema'];
+  readonly others: OtherDocuments;
+}
+
+/** Without the versions that other servers describe. */
+function own({ group, versions }: DiscoveredGroup): DiscoveredGroup {
+  return { group, versions: versions.filter(({ remote }) => remote === undefined) };
+}
+
 /** `/openapi/v3`, one document for each group and version below it, and `/openapi/v2`. Nothing of them is kept. */
 class OpenApiPages {
   readonly #groups: () => readonly DiscoveredGroup[];
   readonly #customSchema: DocumentOptions['customSchema'];
+  readonly #others: OtherDocuments;
 
-  constructor(groups: () => readonly DiscoveredGroup[], customSchema: DocumentOptions['customSchema']) {
+  constructor(groups: () => readonly DiscoveredGroup[], { customSchema, others }: OpenApiOptions) {
     this.#groups = groups;
     this.#customSchema = customSchema;
+    this.#others = others;
   }
 
   readonly index: Page = async (exchange) => {
     const documents = this.#groups().flatMap(({ group, versions }) =>
       versions.map(({ version, resources }) => ({ group, version, hash: hashOf(resources) })),
     );
-    return sendJson(exchange, 200, openApiV3Index(documents));
+    const { paths } = openApiV3Index(documents);
+    return sendJson(exchange, 200, { paths: { ...paths, ...(await this.#others.index()) } });
   };
 
   /** With the hash in the URL an answer stays good for ever; with an old one the client is sent to the new. */
   readonly document: Page = async (exchange) => {
+    const other = this.#others.page(exchange, exchange.path.slice('/openapi/v3'.length));
+    if (other) return other;
     const [root, ...parts] = exchange.path.slice('/openapi/v3/'.length).split('/');
     const [group, version] = root === 'api' ? ['', parts[0]] : [parts[0], parts[1]];
     const resources = this.#groups()
@@ -80,9 +104,11 @@ class OpenApiPages {
   readonly v2: Page = async (exchange) => {
     const resources = this.#groups().flatMap(({ versions }) => versions.flatMap((one) => one.resources));
     const protobuf = (exchange.request.headers.accept ?? '').includes(OPENAPI_V2_PROTOBUF_ACCEPT);
-    if (isKnown(exchange, `${hashOf(resources)}${protobuf ? 'P' : ''}`)) return;
+    const more = await this.#others.v2();
+    if (isKnown(exchange, `${hashOf(resources)}${more.hash}${protobuf ? 'P' : ''}`)) return;
     const descriptions = await readDescriptions(readAsset(DESCRIPTIONS_ASSET));
-    const options = { resources, descriptions, serverVersion: VERSION, customSchema: this.#customSchema };
+    const customSchema = this.#customSchema;
+    const options = { resources, descriptions, serverVersion: VERSION, customSchema, more };
     if (!protobuf) return sendPieces(exchange, openApiV2(options));
     return sendBytes(exchange, 200, OPENAPI_V2_PROTOBUF_TYPE, Buffer.from(openApiV2Protobuf(options)));
   };

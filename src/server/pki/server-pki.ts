@@ -28,6 +28,9 @@ export interface ServerPkiOptions {
   readonly log: Logger;
 }
 
+/** Who the aggregation layer is; aggregated servers believe nobody else what user asks. */
+export const FRONT_PROXY_NAME = 'system:auth-proxy';
+
 /** Keys and certificates of one server, all of them on disk. */
 export interface ServerPki {
   /** Signs serving certificates; what clients trust. */
@@ -76,7 +79,7 @@ export async function ensureServerPki(options: ServerPkiOptions): Promise<Server
     store.leaf('client-auth-proxy', {
       issuer: requestHeaderCa,
       use: 'client',
-      subject: { commonName: 'system:auth-proxy' },
+      subject: { commonName: FRONT_PROXY_NAME },
     }),
   ]);
   const renewAtMs = store.earliestRenewalMs;

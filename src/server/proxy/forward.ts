@@ -3,7 +3,6 @@ import type { Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { apiError } from '../../api/status.ts';
-import { errorText } from '../../lib/log.ts';
 import type { Backend, BackendTransport } from '../backend/transport.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { forwardedHeaders, returnedHeaders } from './forwarded-headers.ts';
@@ -58,8 +57,8 @@ export async function forward(exchange: Exchange, forwarding: Forwarding): Promi
   });
 }
 
-export function unreachable(cause: unknown): Error {
-  const text = `error trying to reach service: ${errorText(cause)}`;
+function unreachable(cause: unknown): Error {
+  const text = `error trying to reach service: ${(cause as Error).message}`;
   return apiError('ServiceUnavailable', text, { cause });
 }
 
@@ -104,7 +103,7 @@ export async function forwardUpgrade(
       signal: gone.signal,
     })
     .catch((cause: unknown) => {
-      throw unreachable(new Error(`error dialing backend: ${errorText(cause)}`, { cause }));
+      throw unreachable(new Error(`error dialing backend: ${(cause as Error).message}`, { cause }));
     });
   socket.removeListener('close', onClose);
   const { statusCode = 502 } = answer;

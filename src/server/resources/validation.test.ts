@@ -264,7 +264,7 @@ const REFUSED: readonly Case[] = [
   [
     'apiservices.apiregistration.k8s.io',
     { 'spec/versionPriority': 0 },
-    'spec.versionPriority: Invalid value: 0: must be between 1 and 1000, inclusive',
+    'spec.versionPriority: Invalid value: 0: must be positive and less than 1000',
   ],
 ];
 

@@ -75,6 +75,8 @@ async function answer(
     return tunnels.upgrade(sender, connection.request, connection.socket, connection.head);
   const user = impersonate({ authorizer, sender, rawHeaders: request.rawHeaders, info })?.user ?? sender;
   authorizeRequest(authorizer, user, info);
+  const remote = context.aggregator.match(path);
+  if (remote) return context.aggregator.upgrade(connection, remote, user);
   if (info.isResource && proxy.handles(info)) return proxy.upgrade(connection, info, user);
   if (!info.isResource || info.group !== '' || info.resource !== 'pods')
     throw apiError('NotFound', 'the server could not find the requested resource', { details: {} });
