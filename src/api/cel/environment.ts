@@ -16,7 +16,8 @@ import { stringDeclarations } from './library/strings.ts';
 import { urlDeclarations } from './library/urls.ts';
 import { BudgetError, Meter } from './meter.ts';
 import { parse } from './parser.ts';
-import { type Construct, type Frame, Planner, type Step } from './plan.ts';
+import { Planner } from './plan.ts';
+import type { Construct, Frame, Step } from './steps.ts';
 import {
   BOOL,
   BYTES,
@@ -80,18 +81,18 @@ let shared: Functions | undefined;
 
 function sharedFunctions(): Functions {
   shared ??= declareFunctions(
-    operatorDeclarations,
-    standardDeclarations,
-    conversionDeclarations,
-    stringDeclarations,
-    listDeclarations,
-    regexDeclarations,
-    urlDeclarations,
-    quantityDeclarations,
-    addressDeclarations,
-    formatDeclarations,
-    semverDeclarations,
-    authorizerDeclarations,
+    operatorDeclarations(),
+    standardDeclarations(),
+    conversionDeclarations(),
+    stringDeclarations(),
+    listDeclarations(),
+    regexDeclarations(),
+    urlDeclarations(),
+    quantityDeclarations(),
+    addressDeclarations(),
+    formatDeclarations(),
+    semverDeclarations(),
+    authorizerDeclarations(),
   );
   return shared;
 }

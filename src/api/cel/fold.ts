@@ -1,6 +1,7 @@
 import type { Expression, ExpressionOf } from './expression.ts';
 import { entriesOf, insert, noOverload } from './operators.ts';
-import type { Frame, Planner, Step } from './plan.ts';
+import type { Planner } from './plan.ts';
+import type { Frame, Step } from './steps.ts';
 import { CelError, EntryMap, isMap, isStruct, ListValue, type Value } from './values.ts';
 
 interface Loop {

@@ -119,7 +119,7 @@ const containsCidr = (cidr: CidrValue, other: CidrValue): boolean =>
   cidr.length <= other.length && cidr.contains(other.ip);
 
 /** Kubernetes' libraries for IP addresses and their ranges. */
-export const addressDeclarations: readonly Declaration[] = [
+export const addressDeclarations = (): readonly Declaration[] => [
   ['ip(string): net.IP', readIp],
   ['isIP(string): bool', isReadable(readIp)],
   ['ip.isCanonical(string): bool', (text: string) => String(readIp(text)) === text],

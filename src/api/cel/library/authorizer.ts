@@ -100,7 +100,7 @@ const part = (name: string): Declaration => [
 ];
 
 /** Kubernetes' authorizer library. */
-export const authorizerDeclarations: readonly Declaration[] = [
+export const authorizerDeclarations = (): readonly Declaration[] => [
   [`(${AUTHORIZER.name}).path(string): ${PATH_CHECK.name}`, path],
   [
     `(${AUTHORIZER.name}).group(string): ${GROUP_CHECK.name}`,

@@ -118,7 +118,7 @@ function getter(name: string, part: (time: LocalTime) => number): Declaration[] 
 }
 
 /** Conversions between types, and the parts of times and durations (CEL spec, standard definitions). */
-export const conversionDeclarations: readonly Declaration[] = [
+export const conversionDeclarations = (): readonly Declaration[] => [
   ['bool(bool): bool', same],
   ['bool(string): bool', textToBool],
   ['bytes(bytes): bytes', same],

@@ -119,7 +119,7 @@ function sortBy(list: ListValue, keys: ListValue): ListValue {
 }
 
 /** Kubernetes' functions on lists, cel-go's extensions for lists (version 3) and for sets. */
-export const listDeclarations: readonly Declaration[] = [
+export const listDeclarations = (): readonly Declaration[] => [
   ...ORDERED.flatMap((type): Declaration[] => [
     [`(list<${type}>).isSorted(): bool`, isSorted],
     [`(list<${type}>).min(): ${type}`, extreme('min', 1)],

@@ -82,7 +82,7 @@ const FORMATS: ReadonlyMap<string, FormatValue> = new Map(
 );
 
 /** Kubernetes' format library. */
-export const formatDeclarations: readonly Declaration[] = [
+export const formatDeclarations = (): readonly Declaration[] => [
   ...[...FORMATS].map(
     ([name, format]): Declaration => [`format.${name}(): kubernetes.NamedFormat`, () => format],
   ),

@@ -66,7 +66,7 @@ const subtract = (left: QuantityValue, right: QuantityValue | bigint): QuantityV
   new QuantityValue(subtractQuantities(left.parsed, other(right)));
 
 /** Kubernetes' quantity library. `sign` is no method, as upstream has it. */
-export const quantityDeclarations: readonly Declaration[] = [
+export const quantityDeclarations = (): readonly Declaration[] => [
   ['quantity(string): kubernetes.Quantity', quantity],
   ['isQuantity(string): bool', (text: string) => parse(text) !== undefined],
   [

@@ -27,7 +27,7 @@ function findAll(text: string, pattern: string, ...rest: readonly (bigint | Mete
 }
 
 /** Kubernetes' regex library. */
-export const regexDeclarations: readonly Declaration[] = [
+export const regexDeclarations = (): readonly Declaration[] => [
   ['(string).find(string): string', find],
   ['(string).findAll(string): list<string>', findAll],
   ['(string).findAll(string, int): list<string>', findAll],

@@ -82,7 +82,7 @@ function semver(text: string, isNormalized = false): SemverValue {
 }
 
 /** Kubernetes' semver library, version 1. */
-export const semverDeclarations: readonly Declaration[] = [
+export const semverDeclarations = (): readonly Declaration[] => [
   ['semver(string): kubernetes.Semver', (text: string) => semver(text)],
   ['semver(string, bool): kubernetes.Semver', semver],
   ['isSemver(string): bool', (text: string) => parse(text) !== undefined],

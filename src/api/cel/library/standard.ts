@@ -53,7 +53,7 @@ const itemAt = (list: ListValue, index: number): OptionalValue =>
   list.size === 0 ? OptionalValue.NONE : new OptionalValue(list.at(index));
 
 /** Functions on strings, sizes and optionals (CEL spec; cel-go's optional types). */
-export const standardDeclarations: readonly Declaration[] = [
+export const standardDeclarations = (): readonly Declaration[] => [
   ['size(string): int', (text: string) => count(countCodePoints(text))],
   ['(string).size(): int', (text: string) => count(countCodePoints(text))],
   ['size(bytes): int', (bytes: Uint8Array) => count(bytes.length)],

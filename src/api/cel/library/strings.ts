@@ -111,7 +111,7 @@ const quote = (text: string): string =>
   `"${text.replace(/[\x07-\r\\"]/g, (found) => QUOTED[found] ?? found)}"`;
 
 /** cel-go's strings extension, version 2, which Kubernetes offers. */
-export const stringDeclarations: readonly Declaration[] = [
+export const stringDeclarations = (): readonly Declaration[] => [
   ['(string).charAt(int): string', charAt],
   ['(string).indexOf(string): int', (text: string, part: string) => indexOf(text, part)],
   ['(string).indexOf(string, int): int', indexOf],

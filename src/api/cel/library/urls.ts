@@ -42,7 +42,7 @@ export function urlProblem(text: string): string | undefined {
 }
 
 /** Kubernetes' URL library. */
-export const urlDeclarations: readonly Declaration[] = [
+export const urlDeclarations = (): readonly Declaration[] => [
   ['url(string): kubernetes.URL', url],
   ['isURL(string): bool', (text: string) => urlProblem(text) === undefined],
   ['(kubernetes.URL).getScheme(): string', ({ url: { scheme } }: UrlValue) => scheme],

@@ -1,5 +1,5 @@
 import type { Declaration } from '../../../api/cel/declaration.ts';
-import type { Construct } from '../../../api/cel/plan.ts';
+import type { Construct } from '../../../api/cel/steps.ts';
 import { toJson } from '../../../api/cel/to-json.ts';
 import { type CelType, DYN, STRING, type StructType } from '../../../api/cel/types.ts';
 import { CelError, ListValue, type StructValue, type Value } from '../../../api/cel/values.ts';
