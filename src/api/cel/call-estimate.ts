@@ -1,6 +1,6 @@
 import type { Overload } from './declaration.ts';
 import type { Expression } from './expression.ts';
-import { add, type Bounds, exactly, multiply, ONE, scale, UNKNOWN, union } from './size-estimate.ts';
+import { add, type Bounds, exactly, multiply, ONE, scale, UNKNOWN } from './size-estimate.ts';
 import { type CelType, formatType } from './types.ts';
 
 const PER_CHARACTER = 0.1;
@@ -235,6 +235,3 @@ const ESTIMATES: ReadonlyMap<string, Estimate> = new Map<string, Estimate>([
   ...byName('sets.equivalent', product(2)),
   ...byName('hasValue value', one),
 ]);
-
-/** The result of a choice is as large as either side. */
-export const choiceSize = (yes: Bounds, no: Bounds): Bounds => union(yes, no);

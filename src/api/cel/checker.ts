@@ -1,12 +1,10 @@
 import type { Functions, Overload } from './declaration.ts';
-import type { Expression, ExpressionOf, Literal } from './expression.ts';
+import { type Expression, type ExpressionOf, qualifiedName } from './expression.ts';
 import type { Issue } from './issue.ts';
-import { literalProblem } from './literals.ts';
+import { literalProblem, literalType } from './literals.ts';
 import {
   BOOL,
-  BYTES,
   type CelType,
-  DOUBLE,
   DYN,
   ERROR,
   formatArguments,
@@ -16,15 +14,11 @@ import {
   isDynOrError,
   listOf,
   mapOf,
-  NULL,
   optionalOf,
-  STRING,
   type StructType,
-  UINT,
   unwrapOptional,
 } from './types.ts';
-import { mostGeneral, Substitution } from './unify.ts';
-import { Uint } from './values.ts';
+import { instantiate, mostGeneral, Substitution } from './unify.ts';
 
 /** What an expression may refer to. */
 export interface Declarations {
@@ -336,31 +330,4 @@ class Checker {
     if (this.#bound.unify([wanted], [type])) return;
     this.#issue(node.at, `expected type '${this.#show(wanted)}' but found '${this.#show(type)}'`);
   }
-}
-
-function literalType(value: Literal): CelType {
-  if (value === null) return NULL;
-  if (value instanceof Uint) return UINT;
-  if (typeof value === 'object') return BYTES;
-  if (typeof value === 'boolean') return BOOL;
-  if (typeof value === 'bigint') return INT;
-  return typeof value === 'number' ? DOUBLE : STRING;
-}
-
-/** `a.b.c` as one name, where it is nothing but names. */
-export function qualifiedName(node: Expression): string | undefined {
-  if (node.op === 'ident') return node.name;
-  if (node.op !== 'select' || node.isTest) return undefined;
-  const prefix = qualifiedName(node.operand);
-  return prefix === undefined ? undefined : `${prefix}.${node.field}`;
-}
-
-function instantiate(type: CelType, fresh: ReadonlyMap<string, CelType>): CelType {
-  if (type.kind === 'param') return fresh.get(type.name) ?? type;
-  if (type.kind === 'list') return listOf(instantiate(type.element, fresh));
-  if (type.kind === 'map') return mapOf(instantiate(type.key, fresh), instantiate(type.value, fresh));
-  if (type.kind === 'type' && type.of) return { kind: 'type', of: instantiate(type.of, fresh) };
-  if (type.kind === 'opaque' && type.of.length > 0)
-    return { ...type, of: type.of.map((one) => instantiate(one, fresh)) };
-  return type;
 }

@@ -62,7 +62,7 @@ export interface CompileOptions {
 export type Compiled =
   | { readonly program: Program; readonly checked: Checked; readonly error?: undefined }
   /** Upstream's text, `compilation failed: …` without its head. */
-  | { readonly error: string; readonly program?: undefined };
+  | { readonly error: string; readonly program?: undefined; readonly checked?: undefined };
 
 /** Values of variables; asked once for each mention, so what is expensive should remember its answer. */
 export type Activation = (name: string) => Value | undefined;

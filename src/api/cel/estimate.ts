@@ -44,6 +44,7 @@ const NOTHING: Bounds = { min: Number.POSITIVE_INFINITY, max: 0 };
 class Estimator {
   readonly #checked: Checked;
   readonly #sizeOf: SizeOf;
+  readonly #costs = new Map<number, Bounds>();
   readonly #paths = new Map<number, readonly string[]>();
   readonly #sizes = new Map<number, Bounds>();
   readonly #entries = new Map<number, EntrySize>();
@@ -55,6 +56,15 @@ class Estimator {
   }
 
   cost(node: Expression): Bounds {
+    // Macros may use a part twice.
+    const known = this.#costs.get(node.id);
+    if (known) return known;
+    const cost = this.#costOf(node);
+    this.#costs.set(node.id, cost);
+    return cost;
+  }
+
+  #costOf(node: Expression): Bounds {
     switch (node.op) {
       case 'literal':
         return ZERO;

@@ -1,8 +1,9 @@
-import type { ExpressionOf } from './expression.ts';
+import type { ExpressionOf, Literal } from './expression.ts';
 import type { Issue } from './issue.ts';
 import { regexOf } from './regexp-cache.ts';
 import { parseDuration, parseTimestamp } from './time.ts';
-import { CelError } from './values.ts';
+import { BOOL, BYTES, type CelType, DOUBLE, INT, NULL, STRING, UINT } from './types.ts';
+import { CelError, Uint } from './values.ts';
 
 const CHECKS: ReadonlyMap<string, (text: string) => unknown> = new Map<string, (text: string) => unknown>([
   ['duration', parseDuration],
@@ -21,4 +22,13 @@ export function literalProblem({ name, args: [argument] }: ExpressionOf<'call'>)
     if (!(error instanceof CelError)) throw error;
     return { at: argument.at, message: `invalid ${name} argument` };
   }
+}
+
+export function literalType(value: Literal): CelType {
+  if (value === null) return NULL;
+  if (value instanceof Uint) return UINT;
+  if (typeof value === 'object') return BYTES;
+  if (typeof value === 'boolean') return BOOL;
+  if (typeof value === 'bigint') return INT;
+  return typeof value === 'number' ? DOUBLE : STRING;
 }

@@ -2,9 +2,10 @@ import { LIMITS } from '../../lib/limits.ts';
 import { ExpressionBuilder } from './builder.ts';
 import type { Entry, Expression, FieldEntry } from './expression.ts';
 import { type Issue, IssueError } from './issue.ts';
-import { countCodePoints, type Token, tokenize, unquote } from './lexer.ts';
+import { countCodePoints, type Token, tokenize } from './lexer.ts';
+import { isNumber, literalValue } from './literal-token.ts';
 import { expandMacro } from './macros.ts';
-import { isInt64, isUint64, Uint } from './values.ts';
+import { TokenReader } from './token-reader.ts';
 
 const OPERAND =
   "'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER";
@@ -37,51 +38,20 @@ export function parse(source: string): { tree?: Expression; issues: readonly Iss
 
 /** Recursive descent over CEL's grammar; one method for each rule. */
 class Parser {
-  readonly #tokens: readonly Token[];
+  readonly #tokens: TokenReader;
   readonly #build = new ExpressionBuilder();
-  #index = 0;
   #depth = 0;
 
   constructor(tokens: readonly Token[]) {
-    this.#tokens = tokens;
+    this.#tokens = new TokenReader(tokens);
   }
 
   parse(): Expression {
     const tree = this.#expression();
-    if (this.#next.kind !== 'end') throw this.#unexpected('<EOF>');
+    if (this.#tokens.next.kind !== 'end') throw this.#tokens.unexpected('<EOF>');
     return tree;
   }
 
-  get #next(): Token {
-    return this.#tokens[this.#index]!;
-  }
-  #take(): Token {
-    const token = this.#next;
-    if (token.kind !== 'end') this.#index++;
-    return token;
-  }
-  #isAt(text: string): boolean {
-    const { kind, text: found } = this.#next;
-    return found === text && (kind === 'symbol' || kind === 'ident');
-  }
-  #accept(text: string): Token | undefined {
-    return this.#isAt(text) ? this.#take() : undefined;
-  }
-  #expect(text: string, ...orElse: readonly string[]): Token {
-    const found = this.#accept(text);
-    if (found) return found;
-    if (orElse.length > 0)
-      throw this.#unexpected(`{${[text, ...orElse].map((one) => `'${one}'`).join(', ')}}`);
-    throw this.#unexpected(`'${text}'`);
-  }
-  /** ANTLR's sentence: a token that would do no harm if it were absent is extraneous. */
-  #unexpected(expected: string): IssueError {
-    const { text, at, kind } = this.#next;
-    const after = this.#tokens[this.#index + 1];
-    const isExtra = kind !== 'end' && expected === '<EOF>' && after?.kind === 'end';
-    const word = isExtra ? 'extraneous' : 'mismatched';
-    return new IssueError(at, `Syntax error: ${word} input '${text}' expecting ${expected}`);
-  }
   #deeper<T>(read: () => T): T {
     this.#depth++;
     if (this.#depth > LIMITS.cel.depth)
@@ -94,10 +64,10 @@ class Parser {
   #expression(): Expression {
     return this.#deeper(() => {
       const condition = this.#chain('||', '_||_', () => this.#and());
-      const mark = this.#accept('?');
+      const mark = this.#tokens.accept('?');
       if (!mark) return condition;
       const yes = this.#chain('||', '_||_', () => this.#and());
-      this.#expect(':');
+      this.#tokens.expect(':');
       return this.#build.call(mark.at, '_?_:_', [condition, yes, this.#expression()]);
     });
   }
@@ -108,7 +78,7 @@ class Parser {
   #chain(symbol: string, name: string, read: () => Expression): Expression {
     const terms = [read()];
     const marks: number[] = [];
-    for (let mark = this.#accept(symbol); mark; mark = this.#accept(symbol)) {
+    for (let mark = this.#tokens.accept(symbol); mark; mark = this.#tokens.accept(symbol)) {
       marks.push(mark.at);
       terms.push(read());
     }
@@ -121,36 +91,36 @@ class Parser {
   }
   #relation(): Expression {
     let left = this.#sum();
-    while (RELATIONS.has(this.#next.text) && this.#next.kind !== 'string') {
-      const { text, at } = this.#take();
+    while (RELATIONS.has(this.#tokens.next.text) && this.#tokens.next.kind !== 'string') {
+      const { text, at } = this.#tokens.take();
       left = this.#build.call(at, text === 'in' ? '@in' : `_${text}_`, [left, this.#sum()]);
     }
     return left;
   }
   #sum(): Expression {
     let left = this.#product();
-    while (this.#isAt('+') || this.#isAt('-')) {
-      const { text, at } = this.#take();
+    while (this.#tokens.isAt('+') || this.#tokens.isAt('-')) {
+      const { text, at } = this.#tokens.take();
       left = this.#build.call(at, `_${text}_`, [left, this.#product()]);
     }
     return left;
   }
   #product(): Expression {
     let left = this.#unary();
-    while (this.#isAt('*') || this.#isAt('/') || this.#isAt('%')) {
-      const { text, at } = this.#take();
+    while (this.#tokens.isAt('*') || this.#tokens.isAt('/') || this.#tokens.isAt('%')) {
+      const { text, at } = this.#tokens.take();
       left = this.#build.call(at, `_${text}_`, [left, this.#unary()]);
     }
     return left;
   }
   #unary(): Expression {
-    const first = this.#next;
-    const symbol = this.#isAt('!') ? '!' : '-';
+    const first = this.#tokens.next;
+    const symbol = this.#tokens.isAt('!') ? '!' : '-';
     let count = 0;
-    while (this.#isAt(symbol)) {
+    while (this.#tokens.isAt(symbol)) {
       // The minus of a number belongs to its literal, or the smallest int could not be written.
-      if (symbol === '-' && count === 0 && isNumber(this.#tokens[this.#index + 1])) break;
-      this.#take();
+      if (symbol === '-' && count === 0 && isNumber(this.#tokens.peek(1))) break;
+      this.#tokens.take();
       count++;
     }
     const operand = this.#member();
@@ -160,36 +130,37 @@ class Parser {
   #member(): Expression {
     let operand = this.#primary();
     for (;;) {
-      if (this.#isAt('.')) operand = this.#selection(operand);
-      else if (this.#isAt('[')) operand = this.#indexing(operand);
+      if (this.#tokens.isAt('.')) operand = this.#selection(operand);
+      else if (this.#tokens.isAt('[')) operand = this.#indexing(operand);
       else return operand;
     }
   }
   #selection(operand: Expression): Expression {
-    const dot = this.#take();
-    const isOptional = this.#accept('?') !== undefined;
-    const token = this.#next;
+    const dot = this.#tokens.take();
+    const isOptional = this.#tokens.accept('?') !== undefined;
+    const token = this.#tokens.next;
     if (token.kind !== 'ident' && token.kind !== 'escaped') {
       const message = `no viable alternative at input '.${token.kind === 'end' ? '' : token.text}'`;
       throw new IssueError(token.at, `Syntax error: ${message}`);
     }
     if (KEYWORDS.has(token.text))
       throw new IssueError(token.at, `Syntax error: mismatched input '${token.text}' expecting IDENTIFIER`);
-    this.#take();
+    this.#tokens.take();
     if (token.kind === 'escaped') throw new IssueError(token.at, "unsupported syntax: '`'");
     if (isOptional) {
       const name = this.#build.literal(token.at, token.text);
       return this.#build.call(dot.at, '_?._', [operand, name]);
     }
-    if (!this.#isAt('(')) return this.#build.select(dot.at, { operand, field: token.text, isTest: false });
-    const open = this.#take();
+    if (!this.#tokens.isAt('('))
+      return this.#build.select(dot.at, { operand, field: token.text, isTest: false });
+    const open = this.#tokens.take();
     return this.#callOrMacro(open.at, token.text, this.#arguments(), operand);
   }
   #indexing(operand: Expression): Expression {
-    const open = this.#take();
-    const name = this.#accept('?') ? '_[?_]' : '_[_]';
+    const open = this.#tokens.take();
+    const name = this.#tokens.accept('?') ? '_[?_]' : '_[_]';
     const index = this.#expression();
-    this.#expect(']');
+    this.#tokens.expect(']');
     return this.#build.call(open.at, name, [operand, index]);
   }
   #callOrMacro(at: number, name: string, args: Expression[], target?: Expression): Expression {
@@ -197,146 +168,110 @@ class Parser {
   }
   #arguments(): Expression[] {
     const args: Expression[] = [];
-    if (this.#accept(')')) return args;
+    if (this.#tokens.accept(')')) return args;
     do args.push(this.#expression());
-    while (this.#accept(','));
-    this.#expect(')', ',');
+    while (this.#tokens.accept(','));
+    this.#tokens.expect(')', ',');
     return args;
   }
 
   #primary(): Expression {
-    const token = this.#next;
+    const token = this.#tokens.next;
     if (token.kind === 'symbol') return this.#primarySymbol(token);
     if (token.kind === 'ident' && !['true', 'false', 'null'].includes(token.text)) {
-      if (token.text === 'in') throw this.#unexpected(`{${OPERAND}}`);
+      if (token.text === 'in') throw this.#tokens.unexpected(`{${OPERAND}}`);
       return this.#name();
     }
     return this.#literal();
   }
   #primarySymbol({ text }: Token): Expression {
     if (text === '(') {
-      this.#take();
+      this.#tokens.take();
       const inner = this.#expression();
-      this.#expect(')');
+      this.#tokens.expect(')');
       return inner;
     }
     if (text === '[') return this.#list();
     if (text === '{') return this.#map();
     if (text === '.') return this.#name();
-    if (text === '-' && isNumber(this.#tokens[this.#index + 1])) return this.#literal();
-    throw this.#unexpected(`{${OPERAND}}`);
+    if (text === '-' && isNumber(this.#tokens.peek(1))) return this.#literal();
+    throw this.#tokens.unexpected(`{${OPERAND}}`);
   }
   /** A variable, a call, or a message such as `Object.spec{…}`. */
   #name(): Expression {
-    const dot = this.#accept('.') ? '.' : '';
-    const token = this.#take();
-    if (token.kind !== 'ident' || KEYWORDS.has(token.text)) {
-      this.#index--;
-      throw this.#unexpected('IDENTIFIER');
-    }
+    const dot = this.#tokens.accept('.') ? '.' : '';
+    const token = this.#tokens.next;
+    if (token.kind !== 'ident' || KEYWORDS.has(token.text)) throw this.#tokens.unexpected('IDENTIFIER');
+    this.#tokens.take();
     const message = this.#messageName();
     if (message !== undefined) return this.#message(`${dot}${token.text}${message}`);
     if (RESERVED.has(token.text)) throw new IssueError(token.at, `reserved identifier: ${token.text}`);
     const name = dot + token.text;
-    if (!this.#isAt('(')) return this.#build.ident(token.at, name);
-    const open = this.#take();
+    if (!this.#tokens.isAt('(')) return this.#build.ident(token.at, name);
+    const open = this.#tokens.take();
     return this.#callOrMacro(open.at, name, this.#arguments());
   }
   /** What follows the first part of a message's name, when a `{` shows that it is one. Consumes it then. */
   #messageName(): string | undefined {
-    let index = this.#index;
+    let count = 0;
     let name = '';
-    while (this.#tokens[index]?.text === '.' && this.#tokens[index + 1]?.kind === 'ident') {
-      name += `.${this.#tokens[index + 1]!.text}`;
-      index += 2;
+    while (this.#tokens.peek(count)?.text === '.' && this.#tokens.peek(count + 1)?.kind === 'ident') {
+      name += `.${this.#tokens.peek(count + 1)!.text}`;
+      count += 2;
     }
-    const { kind, text } = this.#tokens[index]!;
-    if (kind !== 'symbol' || text !== '{') return undefined;
-    this.#index = index;
+    const brace = this.#tokens.peek(count);
+    if (brace?.kind !== 'symbol' || brace.text !== '{') return undefined;
+    this.#tokens.skip(count);
     return name;
   }
   #message(type: string): Expression {
-    const { at } = this.#take();
+    const { at } = this.#tokens.take();
     const entries: FieldEntry[] = [];
-    while (!this.#isAt('}')) {
-      const isOptional = this.#accept('?') !== undefined;
-      const token = this.#next;
+    while (!this.#tokens.isAt('}')) {
+      const isOptional = this.#tokens.accept('?') !== undefined;
+      const token = this.#tokens.next;
       if (token.kind !== 'ident' || KEYWORDS.has(token.text))
-        throw this.#unexpected("{'}', ',', '?', IDENTIFIER, ESC_IDENTIFIER}");
-      this.#take();
-      const colon = this.#expect(':');
+        throw this.#tokens.unexpected("{'}', ',', '?', IDENTIFIER, ESC_IDENTIFIER}");
+      this.#tokens.take();
+      const colon = this.#tokens.expect(':');
       entries.push({ at: colon.at, name: token.text, value: this.#expression(), isOptional });
-      if (!this.#accept(',')) break;
+      if (!this.#tokens.accept(',')) break;
     }
-    this.#expect('}', ',');
+    this.#tokens.expect('}', ',');
     return this.#build.struct(at, type, entries);
   }
   #list(): Expression {
-    const { at } = this.#take();
+    const { at } = this.#tokens.take();
     const items: Expression[] = [];
     const optional: number[] = [];
-    while (!this.#isAt(']')) {
-      if (this.#accept('?')) optional.push(items.length);
+    while (!this.#tokens.isAt(']')) {
+      if (this.#tokens.accept('?')) optional.push(items.length);
       items.push(this.#expression());
-      if (!this.#accept(',')) break;
+      if (!this.#tokens.accept(',')) break;
     }
-    this.#expect(']', ',');
+    this.#tokens.expect(']', ',');
     return this.#build.list(at, items, optional);
   }
   #map(): Expression {
-    const { at } = this.#take();
+    const { at } = this.#tokens.take();
     const entries: Entry[] = [];
-    while (!this.#isAt('}')) {
-      const isOptional = this.#accept('?') !== undefined;
+    while (!this.#tokens.isAt('}')) {
+      const isOptional = this.#tokens.accept('?') !== undefined;
       const key = this.#expression();
-      const colon = this.#expect(':');
+      const colon = this.#tokens.expect(':');
       entries.push({ at: colon.at, key, value: this.#expression(), isOptional });
-      if (!this.#accept(',')) break;
+      if (!this.#tokens.accept(',')) break;
     }
-    this.#expect('}', ',');
+    this.#tokens.expect('}', ',');
     return this.#build.map(at, entries);
   }
   #literal(): Expression {
-    const first = this.#next;
-    const sign = this.#accept('-') ? '-' : '';
-    const token = this.#next;
+    const first = this.#tokens.next;
+    const sign = this.#tokens.accept('-') ? '-' : '';
+    const token = this.#tokens.next;
     const value = literalValue(token, sign);
-    if (value === undefined) throw this.#unexpected(`{${OPERAND}}`);
-    this.#take();
+    if (value === undefined) throw this.#tokens.unexpected(`{${OPERAND}}`);
+    this.#tokens.take();
     return this.#build.literal(first.at, value);
-  }
-}
-
-function isNumber(token: Token | undefined): boolean {
-  return token?.kind === 'int' || token?.kind === 'double';
-}
-
-function literalValue(token: Token, sign: string) {
-  const { kind, text, at } = token;
-  if (kind === 'ident') {
-    if (text === 'null') return null;
-    return text === 'true' ? true : text === 'false' ? false : undefined;
-  }
-  if (kind === 'int') {
-    const value = sign === '-' ? -BigInt(text) : BigInt(text);
-    if (!isInt64(value)) throw new IssueError(at, 'invalid int literal');
-    return value;
-  }
-  if (kind === 'uint') {
-    const value = BigInt(text.slice(0, -1));
-    if (!isUint64(value)) throw new IssueError(at, 'invalid uint literal');
-    return new Uint(value);
-  }
-  if (kind === 'double') {
-    const value = Number(sign + text);
-    if (!Number.isFinite(value)) throw new IssueError(at, 'invalid double literal');
-    return value;
-  }
-  if (kind !== 'string' && kind !== 'bytes') return undefined;
-  try {
-    return unquote(token);
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new IssueError(at, error.message);
-    throw error;
   }
 }

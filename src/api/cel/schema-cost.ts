@@ -1,12 +1,11 @@
 import { isObject } from '../json-value.ts';
 import type { SizeOf } from './estimate.ts';
 import { escapeField } from './field-names.ts';
-import { type CelSchema, schemaType } from './schema-type.ts';
+import { type CelSchema, schemaType, withRoot } from './schema-type.ts';
 
 /** What bounds the size of data: a part of JSONSchemaProps. */
 export interface SizedSchema extends CelSchema {
   readonly properties?: Readonly<Record<string, SizedSchema>>;
-  readonly additionalProperties?: unknown;
   readonly required?: readonly string[];
   readonly default?: unknown;
   readonly enum?: readonly unknown[];
@@ -73,10 +72,14 @@ function largestText({ format = '', maxLength, enum: values }: SizedSchema): num
   return LARGEST;
 }
 
-/** Sizes for the estimation of rules that stand at `schema`, whose variables are `self` and `oldSelf`. */
-export function schemaSizes(schema: SizedSchema): SizeOf {
+/**
+ * Sizes for the estimation of rules that stand at `schema`, whose variables are `self` and `oldSelf`. `isRoot` where
+ * it is that of a whole resource.
+ */
+export function schemaSizes(schema: SizedSchema, isRoot = false): SizeOf {
+  const top = isRoot ? withRoot(schema) : schema;
   return (path) => {
-    let at: SizedSchema | undefined = schema;
+    let at: SizedSchema | undefined = top;
     for (const step of path.slice(1)) {
       at = at && stepInto(at, step);
       if (!at) return undefined;
@@ -89,7 +92,8 @@ function stepInto(schema: SizedSchema, step: string): SizedSchema | undefined {
   if (step === '@items' || step === '@values') return itemsOf(schema) ?? valuesOf(schema);
   // Keys of maps are texts of any length.
   if (step === '@keys') return valuesOf(schema) ? { type: 'string', maxLength: 0 } : undefined;
-  const found = Object.entries(schema.properties ?? {}).find(([name]) => escapeField(name) === step);
+  const whole = schema['x-kubernetes-embedded-resource'] ? withRoot(schema) : schema;
+  const found = Object.entries(whole.properties ?? {}).find(([name]) => escapeField(name) === step);
   return found?.[1];
 }
 

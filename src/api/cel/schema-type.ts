@@ -38,7 +38,7 @@ export interface CelSchema {
   readonly format?: string;
   readonly nullable?: boolean;
   readonly properties?: Readonly<Record<string, CelSchema>>;
-  readonly additionalProperties?: boolean | CelSchema;
+  readonly additionalProperties?: unknown;
   readonly items?: unknown;
   readonly 'x-kubernetes-int-or-string'?: boolean;
   readonly 'x-kubernetes-embedded-resource'?: boolean;
@@ -52,12 +52,16 @@ export interface TypedSchema {
   readonly adapt: Adapt;
 }
 
-const METADATA: CelSchema = {
+const NAME_LENGTH = 253;
+const METADATA = {
   type: 'object',
-  properties: { name: { type: 'string' }, generateName: { type: 'string' } },
+  properties: {
+    name: { type: 'string', maxLength: NAME_LENGTH },
+    generateName: { type: 'string', maxLength: NAME_LENGTH - 1 },
+  },
 };
 /** Always there at the root of a resource, whatever its schema says. */
-const ROOT: Readonly<Record<string, CelSchema>> = {
+const ROOT = {
   apiVersion: { type: 'string' },
   kind: { type: 'string' },
   metadata: METADATA,
@@ -74,7 +78,8 @@ export function schemaType(schema: CelSchema, name: string, isRoot = false): Typ
   return { type, adapt: (raw) => (raw === null ? null : adapt(raw)) };
 }
 
-function withRoot(schema: CelSchema): CelSchema {
+/** The schema of a whole resource: with the type and name that each has. */
+export function withRoot<T extends CelSchema>(schema: T): T {
   return { ...schema, type: 'object', properties: { ...schema.properties, ...ROOT } };
 }
 

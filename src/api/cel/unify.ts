@@ -126,3 +126,14 @@ function isEqualOrWider(left: CelType, right: CelType): boolean {
   if (left.kind === 'opaque' && right.kind === 'opaque' && left.name !== right.name) return false;
   return mine.length === theirs.length && mine.every((one, index) => isEqualOrWider(one, theirs[index]!));
 }
+
+/** A type with its parameters replaced. */
+export function instantiate(type: CelType, fresh: ReadonlyMap<string, CelType>): CelType {
+  if (type.kind === 'param') return fresh.get(type.name) ?? type;
+  const parts = parametersOf(type);
+  if (parts.length === 0) return type;
+  return withParameters(
+    type,
+    parts.map((one) => instantiate(one, fresh)),
+  );
+}
