@@ -1,4 +1,5 @@
 import { agentCommand } from './agent/command.ts';
+import { backupCommand, restoreCommand } from './backup/command.ts';
 import { checkConfigCommand } from './check-config/command.ts';
 import type { Command } from './command.ts';
 import { kubectlCommand } from './kubectl/command.ts';
@@ -12,4 +13,6 @@ export const COMMANDS: readonly Command[] = [
   tokenCommand,
   kubectlCommand,
   checkConfigCommand,
+  backupCommand,
+  restoreCommand,
 ];

@@ -451,6 +451,10 @@ export const LIMITS = {
     /** How long a pod waits for its volumes to be provisioned before it is scheduled anew. */
     volumeBindMs: 600_000,
   },
+  backup: {
+    /** Packing a large database on a slow card, with a small processor. */
+    timeoutMs: 30 * 60_000,
+  },
   exec: {
     /** Output kept of a child process. */
     outputBytes: 4 * 1024 * 1024,

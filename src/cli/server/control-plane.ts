@@ -4,6 +4,7 @@ import { createEventRecorder } from '../../client/event-writer.ts';
 import type { InformerFactory } from '../../client/informer.ts';
 import { createInformerFactory } from '../../client/informer-factory.ts';
 import type { NodeConnector } from '../../client/node-port.ts';
+import { SNAPSHOT_PATH } from '../../client/server-paths.ts';
 import { startControllers } from '../../controllers/table.ts';
 import { startMaintenance } from '../../datastore/maintenance.ts';
 import { StorageError } from '../../datastore/port.ts';
@@ -17,6 +18,7 @@ import { type ApiServer, createApiServer } from '../../server/api-server.ts';
 import { legacyTokenSigner } from '../../server/authn/legacy-tokens.ts';
 import { joinPages } from '../../server/http/join-pages.ts';
 import type { Listener, TlsFiles } from '../../server/http/listener.ts';
+import { snapshotPage } from '../../server/http/snapshot-page.ts';
 import { ensureClusterToken } from '../../server/pki/cluster-token.ts';
 import { writeKubeconfig } from '../../server/pki/kubeconfig.ts';
 import { servingNames } from '../../server/pki/names.ts';
@@ -59,7 +61,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       definitions: RESOURCES,
       admission: createAdmission,
       security: (context) => createSecurity({ ...security, ...context }),
-      pages: new Map([...securityPages(security), ...joinPages({ caPem, settings: config.cluster })]),
+      pages: new Map([
+        ...securityPages(security),
+        ...joinPages({ caPem, settings: config.cluster }),
+        [SNAPSHOT_PATH, snapshotPage(() => datastore.snapshot())],
+      ]),
       frontProxy: {
         certificate: () => newest.frontProxy,
         commonName: FRONT_PROXY_NAME,
