@@ -142,7 +142,9 @@ remove_folder() {
   if [ -n "$mounted" ]; then
     fail "$1 is not deleted, because something is mounted below it: $mounted"
   fi
-  rm -rf --one-file-system "$1"
+  # A disk of the owner's that is mounted here stays mounted, and is empty then.
+  rm -rf --one-file-system "$1" 2>/dev/null
+  [ ! -d "$1" ] || [ -z "$(ls -A "$1")" ] || fail "$1 cannot be deleted: $(rm -rf --one-file-system "$1" 2>&1 | head -n 1)"
 }
 
 # Host ports of our pods, as CNI's portmap plugin maps them; its own chains go with the last user.

@@ -185,13 +185,13 @@ describe('the sqlite datastore on its files', () => {
     await put(store, '/a', 'old');
     const snapshot = await store.snapshot();
     const revision = await put(store, '/a', 'new');
-    const restore = (from: string): string | undefined =>
+    const restore = (from: string): Promise<string | undefined> =>
       restoreSqliteDatastore({ path, from, nowMs: clock.now() });
-    expect(() => restore(snapshot)).toThrow('in use by another kedge process');
+    await expect(restore(snapshot)).rejects.toThrow('in use by another kedge process');
     await store.close();
     await writeFile(join(folder, 'bad'), 'damage');
-    expect(() => restore(join(folder, 'bad'))).toThrow('is damaged');
-    expect(restore(snapshot)).toMatch(/state\.db\.replaced-/);
+    await expect(restore(join(folder, 'bad'))).rejects.toThrow('is damaged');
+    expect(await restore(snapshot)).toMatch(/state\.db\.replaced-/);
     const restored = await start();
     expect((await restored.get('/a'))?.value).toEqual(bytes('old'));
     expect(restored.revision).toBeGreaterThan(revision);

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { IMAGE, KEDGE } from './board.ts';
+import { IMAGE } from './board.ts';
+import { INSTALLER, NAME, Release, Service, traces } from './installation.ts';
 import { Machine } from './machine.ts';
 
 /**
@@ -11,9 +11,6 @@ import { Machine } from './machine.ts';
  * end nothing is left.
  */
 const root = resolve(import.meta.dirname, '../..');
-const INSTALLER = join(dirname(KEDGE), 'install.sh');
-const NAME = `kedge-linux-${process.arch}`;
-const SOURCE = 'http://127.0.0.1:8000';
 
 const DEPLOYMENT = `
 apiVersion: apps/v1
@@ -30,60 +27,15 @@ spec:
 `;
 
 let machine: Machine;
+let release: Release;
+let service: Service;
 beforeAll(async () => {
   machine = await Machine.boot();
-  mkdirSync(join(machine.share, 'release'));
-  publish({ 'install.sh': readFileSync(INSTALLER), [NAME]: readFileSync(KEDGE) });
-  void machine.run(['busybox', 'httpd', '-f', '-p', '127.0.0.1:8000', '-h', '/srv/release'], {
-    timeoutMs: 0,
-  });
-  await machine.until(
-    'the web server',
-    async () => (await machine.run(['curl', '-sf', `${SOURCE}/sha256sum.txt`])).code === 0,
-  );
+  release = await Release.serve(machine);
+  service = new Service(machine, 'kedge.service');
 });
 afterAll(async () => await machine.remove());
 
-/** Puts files into the release, and states their sums. */
-function publish(files: Readonly<Record<string, Buffer | string>>): void {
-  const sums = Object.entries(files).map(([name, content]) => {
-    writeFileSync(join(machine.share, 'release', name), content);
-    return `${createHash('sha256').update(content).digest('hex')}  ${name}\n`;
-  });
-  writeFileSync(join(machine.share, 'release/sha256sum.txt'), sums.join(''));
-}
-
-/** As a person would: the script comes from the web server and is run unseen. */
-async function install(args: string, env: Readonly<Record<string, string>> = {}) {
-  const pipe = `curl -sfL ${SOURCE}/install.sh | sh -s - ${args}`;
-  const { code, stdout, stderr } = await machine.run(['sh', '-c', pipe], {
-    env: { INSTALL_KEDGE_ARTIFACT: SOURCE, INSTALL_KEDGE_SYMLINK: 'force', ...env },
-  });
-  return { code, output: `${stdout}${stderr}` };
-}
-
-/** Everything that could be left behind. */
-async function state(): Promise<Record<string, string>> {
-  const show = async (command: string): Promise<string> => await machine.ok(['sh', '-c', command]);
-  return {
-    files: machine.changes.join('\n'),
-    running: await show('find /run /tmp -path /run/systemd -prune -o -path /run/log -prune -o -print | sort'),
-    processes: await show('ps -eo args | grep -vE "^(ps|sh|grep|nsenter|sort|\\[)" | sort'),
-    mounts: await show("cut -d' ' -f5 /proc/self/mountinfo"),
-    interfaces: await show('ip -brief link; ip -brief address'),
-    routes: await show('ip route show table all'),
-    rules: await show('nft list ruleset; iptables-save -t nat | grep -v "^[#:]"; true'),
-    groups: await show("find /sys/fs/cgroup -name '*kedge*'"),
-  };
-}
-
-const isActive = async (): Promise<boolean> =>
-  (await machine.run(['systemctl', '-q', 'is-active', 'kedge.service'])).code === 0;
-const mainPid = async (): Promise<string> =>
-  (await machine.ok(['systemctl', 'show', '--property=MainPID', '--value', 'kedge.service'])).trim();
-async function commandLine(): Promise<readonly string[]> {
-  return (await machine.ok(['cat', `/proc/${await mainPid()}/cmdline`])).split('\0').slice(0, -1);
-}
 async function restarts(): Promise<readonly string[]> {
   const lines = await machine.ok(['kubectl', 'get', 'pods', '--no-headers']);
   return lines
@@ -91,9 +43,6 @@ async function restarts(): Promise<readonly string[]> {
     .split('\n')
     .map((line) => line.split(/ +/)[3] ?? '');
 }
-/** First processes of all containers. */
-const containers = async (): Promise<string> =>
-  await machine.ok(['sh', '-c', 'cat /sys/fs/cgroup/*/kedge/pods/*/*/*/cgroup.procs | sort -u']);
 
 describe('a machine without systemd', () => {
   /** Answers what the installer asks, and is small enough to be packed here. */
@@ -101,16 +50,19 @@ describe('a machine without systemd', () => {
   const PATH = '/tmp/bin:/usr/sbin';
 
   it('gets the packed executable and is told how to run it', async () => {
-    const before = await state();
+    const before = await traces(machine);
     const packed = execFileSync('xz', ['-c'], { input: SMALL });
-    publish({ 'install.sh': readFileSync(INSTALLER), [NAME]: SMALL, [`${NAME}.xz`]: packed });
+    release.publish({ 'install.sh': readFileSync(INSTALLER), [NAME]: SMALL, [`${NAME}.xz`]: packed });
     // What it asks for is there, but for the programs of systemd.
     await machine.ok([
       'sh',
       '-c',
       'mkdir /tmp/bin; for f in /usr/bin/*; do ln -s $f /tmp/bin; done; rm /tmp/bin/systemctl',
     ]);
-    const { code, output } = await install('', { PATH, INSTALL_KEDGE_BIN_DIR: '/opt/kedge/bin' });
+    const { code, output } = await release.install(machine, '', {
+      PATH,
+      INSTALL_KEDGE_BIN_DIR: '/opt/kedge/bin',
+    });
     expect([code, output]).toEqual([
       0,
       expect.stringMatching(/no systemd here; run it yourself: \/opt\/kedge\/bin\/kedge server/),
@@ -118,30 +70,30 @@ describe('a machine without systemd', () => {
     expect(await machine.ok(['/opt/kedge/bin/kedge'])).toBe('kedge version v0.0.0\n');
     await machine.ok(['/opt/kedge/bin/kedge-uninstall.sh']);
     await machine.ok(['rm', '-r', '/tmp/bin', '/opt/kedge']);
-    expect(await state()).toEqual(before);
+    expect(await traces(machine)).toEqual(before);
   });
 
   it('is left alone by a dry run, and by a file whose checksum is wrong', async () => {
-    publish({ 'install.sh': readFileSync(INSTALLER), [NAME]: readFileSync(KEDGE) });
-    const before = await state();
-    const dry = await install('', { INSTALL_KEDGE_DRY_RUN: 'true' });
+    release.publish();
+    const before = await traces(machine);
+    const dry = await release.install(machine, '', { INSTALL_KEDGE_DRY_RUN: 'true' });
     expect([dry.code, dry.output]).toEqual([
       0,
       expect.stringMatching(
         /would install: \S+ as \/usr\/local\/bin\/kedge\n[\s\S]*would write: \/etc\/systemd\/system\/kedge\.service\n[\s\S]*would run: systemctl restart kedge\.service/,
       ),
     ]);
-    expect(await state()).toEqual(before);
+    expect(await traces(machine)).toEqual(before);
 
-    writeFileSync(join(machine.share, 'release', NAME), SMALL);
-    const damaged = await install('');
+    release.write(NAME, SMALL);
+    const damaged = await release.install(machine, '');
     expect([damaged.code, damaged.output]).toEqual([
       1,
       expect.stringMatching(
         /error: kedge-linux-\S+ from http\S+ is damaged: its checksum is wrong\. Nothing was changed\n$/,
       ),
     ]);
-    expect(await state()).toEqual(before);
+    expect(await traces(machine)).toEqual(before);
   });
 
   it.each([
@@ -149,10 +101,14 @@ describe('a machine without systemd', () => {
     ['', { KEDGE_URL: 'https://192.168.77.9:6443' }, /an agent needs KEDGE_TOKEN/],
     ['', { KEDGE_URL: 'http://192.168.77.9:6443', KEDGE_TOKEN: 'x' }, /KEDGE_URL must be https/],
     ['kubectl get nodes', {}, /a service runs `kedge server` or `kedge agent`/],
-    ['', { INSTALL_KEDGE_ARTIFACT: `${SOURCE}/nowhere` }, /cannot get \S+\/nowhere\/sha256sum\.txt/],
+    [
+      '',
+      { INSTALL_KEDGE_ARTIFACT: 'http://127.0.0.1:8000/nowhere' },
+      /cannot get \S+\/nowhere\/sha256sum\.txt/,
+    ],
     ['', { INSTALL_KEDGE_SKIP_DOWNLOAD: 'true' }, /there is no \/usr\/local\/bin\/kedge/],
   ])('%s %j: one line says what is wrong', async (args, env, message) => {
-    const { code, output } = await install(args, env as Record<string, string>);
+    const { code, output } = await release.install(machine, args, env as Record<string, string>);
     expect([code, output.trim().split('\n').at(-1)]).toEqual([1, expect.stringMatching(message)]);
   });
 });
@@ -160,8 +116,8 @@ describe('a machine without systemd', () => {
 describe('a machine with systemd', () => {
   let before: Record<string, string>;
   beforeAll(async () => {
-    publish({ 'install.sh': readFileSync(INSTALLER), [NAME]: readFileSync(KEDGE) });
-    before = await state();
+    release.publish();
+    before = await traces(machine);
     const images = join(machine.varLib, 'kedge/agent/images');
     mkdirSync(images, { recursive: true });
     execFileSync(process.execPath, [
@@ -173,7 +129,7 @@ describe('a machine with systemd', () => {
 
   it('runs the server when the installer ends', async () => {
     const flags = 'server --tls-san "a board.example.org" --node-label=place=roof';
-    const { code, output } = await install(flags, {
+    const { code, output } = await release.install(machine, flags, {
       KEDGE_NODE_NAME: 'board',
       KEDGE_TOKEN: 'secret',
       KEDGE_WORDS: 'a $"b" `c`',
@@ -185,7 +141,7 @@ describe('a machine with systemd', () => {
     expect(output).not.toMatch(/secret/);
     // Neither asks twice: ready means that the API answers and the node is known.
     expect(await machine.ok(['kubectl', 'get', 'nodes', '--no-headers'])).toMatch(/^board +Ready /);
-    expect(await commandLine()).toEqual([
+    expect(await service.commandLine()).toEqual([
       '/usr/local/bin/kedge',
       'server',
       '--tls-san',
@@ -203,7 +159,7 @@ describe('a machine with systemd', () => {
     );
     const read = '. /etc/kedge/kedge.env; echo "$KEDGE_NODE_NAME $KEDGE_WORDS"';
     expect(await machine.ok(['sh', '-c', read])).toBe('board a $"b" `c`\n');
-    const environment = await machine.ok(['cat', `/proc/${await mainPid()}/environ`]);
+    const environment = await machine.ok(['cat', `/proc/${await service.pid()}/environ`]);
     expect(environment.split('\0')).toContain('KEDGE_WORDS=a $"b" `c`');
     // containerd would tell systemd that all is well as soon as it is.
     const child = 'cat /proc/$(cat /run/kedge/containerd/containerd.pid)/environ';
@@ -213,46 +169,82 @@ describe('a machine with systemd', () => {
   it('does not touch what runs when it is installed again, nor its pods when it is upgraded', async () => {
     await machine.ok(['kubectl', 'apply', '-f', '-'], { input: DEPLOYMENT });
     await machine.ok(['kubectl', 'rollout', 'status', 'deployment/web', '--timeout=60s']);
-    const pid = await mainPid();
-    const pods = await containers();
+    const pid = await service.pid();
+    const pods = await service.containers();
     expect(pods.split('\n').length).toBeGreaterThan(2);
     expect(await machine.ok(['cat', `/proc/${pods.split('\n')[0]}/oom_score_adj`])).toBe('1000\n');
 
-    const again = await install('');
+    const again = await release.install(machine, '');
     expect([again.code, again.output]).toEqual([
       0,
       expect.stringMatching(/kedge is up to date\n[\s\S]*runs and nothing has changed\n/),
     ]);
-    expect(await mainPid()).toBe(pid);
+    expect(await service.pid()).toBe(pid);
 
-    // One byte more makes another build of it, which runs as well.
-    publish({
-      'install.sh': readFileSync(INSTALLER),
-      [NAME]: Buffer.concat([readFileSync(KEDGE), Buffer.of(10)]),
-    });
-    const upgrade = await install('', { KEDGE_LOG_LEVEL: 'debug' });
+    release.publishAnother();
+    const upgrade = await release.install(machine, '', { KEDGE_LOG_LEVEL: 'debug' });
     expect([upgrade.code, upgrade.output]).toEqual([0, expect.stringMatching(/starting kedge\.service/)]);
-    expect(await mainPid()).not.toBe(pid);
-    expect((await commandLine()).slice(-1)).toEqual(['--node-label=place=roof']);
+    expect(await service.pid()).not.toBe(pid);
+    expect((await service.commandLine()).slice(-1)).toEqual(['--node-label=place=roof']);
     const variables = await machine.ok(['sed', 's/=.*//', '/etc/kedge/kedge.env']);
     expect(variables).toBe('KEDGE_NODE_NAME\nKEDGE_TOKEN\nKEDGE_WORDS\nKEDGE_LOG_LEVEL\n');
-    expect(await containers()).toBe(pods);
+    expect(await service.containers()).toBe(pods);
     expect(await restarts()).toEqual(['0', '0']);
   });
 
   it('leaves pods alone when it is stopped or killed, and is started again', async () => {
-    const pods = await containers();
+    const pods = await service.containers();
     await machine.ok(['systemctl', 'stop', 'kedge.service']);
-    expect(await containers()).toBe(pods);
+    expect(await service.containers()).toBe(pods);
     expect((await machine.run(['curl', '-sk', 'https://127.0.0.1:6443/readyz'])).code).toBe(7);
     await machine.ok(['systemctl', 'start', 'kedge.service']);
     expect(await machine.ok(['kubectl', 'get', 'nodes', '--no-headers'])).toMatch(/^board +Ready /);
 
-    const pid = await mainPid();
+    const pid = await service.pid();
     await machine.ok(['kill', '-9', pid]);
-    await machine.until('the server to be back', async () => (await mainPid()) !== pid && (await isActive()));
-    expect(await containers()).toBe(pods);
+    await machine.until(
+      'the server to be back',
+      async () => (await service.pid()) !== pid && (await service.isActive()),
+    );
+    expect(await service.containers()).toBe(pods);
     expect(await restarts()).toEqual(['0', '0']);
+  });
+
+  it('is as it was at the time of a backup when that is restored, and its pods notice nothing', async () => {
+    const pods = await service.containers();
+    const saved = await machine.run(['kedge', 'backup', '/root/kedge.tar.gz']);
+    expect([saved.code, saved.stderr]).toEqual([0, '']);
+    expect(await machine.ok(['stat', '--format=%a', '/root/kedge.tar.gz'])).toBe('600\n');
+    const later = 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: later }\n';
+    await machine.ok(['kubectl', 'apply', '-f', '-'], { input: later });
+    const running = await machine.run(['kedge', 'restore', '/root/kedge.tar.gz']);
+    expect([running.code, running.stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /is in use by another kedge process \(pid \d+\): stop it first, systemctl stop kedge\n$/,
+      ),
+    ]);
+
+    await machine.ok(['systemctl', 'stop', 'kedge.service']);
+    expect(await machine.ok(['kedge', 'restore', '/root/kedge.tar.gz'])).toMatch(
+      /what came after that backup is lost/,
+    );
+    await machine.ok(['systemctl', 'start', 'kedge.service']);
+    expect((await machine.run(['kubectl', 'get', 'configmap', 'later'])).stderr).toMatch(/not found/);
+    expect(await service.containers()).toBe(pods);
+    expect(await restarts()).toEqual(['0', '0']);
+    await machine.ok(['rm', '/root/kedge.tar.gz']);
+  });
+
+  it('gives a snapshot to its administrator alone', async () => {
+    const ask = async (...flags: string[]): Promise<string> =>
+      await machine.ok(['curl', '-sk', ...flags, 'https://127.0.0.1:6443/v1-kedge/snapshots']);
+    const tls = '/var/lib/kedge/server/tls/client-admin';
+    expect(await ask('-X', 'POST')).toMatch(/"reason": ?"(Forbidden|Unauthorized)"/);
+    expect(await ask('--cert', `${tls}.crt`, '--key', `${tls}.key`)).toMatch(/"reason": ?"MethodNotAllowed"/);
+    expect(await ask('--cert', `${tls}.crt`, '--key', `${tls}.key`, '-X', 'POST')).toMatch(
+      /"path": ?"\/var\/lib\/kedge\/server\/db\/snapshots\/revision-/,
+    );
   });
 
   it('deletes nothing while a disk of the owner is mounted below its data, and leaves nothing then', async () => {
@@ -275,6 +267,6 @@ describe('a machine with systemd', () => {
       /kept: your configuration[\s\S]*Kedge is removed/,
     );
     expect(await machine.ok(['sh', '-c', 'ls /etc/kedge; rm -r /etc/kedge'])).toBe('config.yaml\n');
-    expect(await state()).toEqual(before);
+    expect(await traces(machine)).toEqual(before);
   });
 });

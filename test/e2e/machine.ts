@@ -16,6 +16,13 @@ import type { Output } from './board.ts';
 const root = resolve(import.meta.dirname, '../..');
 const GROUPS = '/sys/fs/cgroup';
 
+export interface MachineOptions {
+  /** With the length of its network, whose first address is the gateway's. */
+  readonly address?: string;
+  /** The machine that is its gateway. */
+  readonly behind?: Machine;
+}
+
 /**
  * A machine with systemd of its own, for what an installer does to one: all namespaces, its own control group and
  * network, and the files of this machine under a layer that takes its changes. `remove` leaves nothing of it.
@@ -26,21 +33,21 @@ export class Machine {
   readonly #init: ChildProcess;
   #pid = 0;
 
-  private constructor(address: string) {
+  private constructor({ address = '192.168.77.2/24', behind }: MachineOptions) {
     this.folder = mkdtempSync(join(tmpdir(), 'kedge-e2e-'));
     this.name = `km${this.folder
       .slice(-6)
       .toLowerCase()
       .replaceAll(/[^a-z0-9]/g, 'x')}`;
-    this.#connect(address);
+    this.#connect(address, behind);
     this.#init = spawn('sh', ['-c', JOIN_GROUPS, 'sh', this.name, ...this.#bootArgv()], {
       stdio: ['ignore', 'ignore', openSync(join(this.folder, 'boot.log'), 'a')],
     });
   }
 
   /** One whose systemd runs. */
-  static async boot(address = '192.168.77.2/24'): Promise<Machine> {
-    const machine = new Machine(address);
+  static async boot(options: MachineOptions = {}): Promise<Machine> {
+    const machine = new Machine(options);
     try {
       await machine.until('systemd to run', async () => {
         machine.#pid ||= machine.#initPid();
@@ -53,21 +60,26 @@ export class Machine {
     }
   }
 
-  #connect(address: string): void {
+  /** The other end of its one link is in the machine it is behind, as that one's `eth1`, or leads nowhere. */
+  #connect(address: string, behind: Machine | undefined): void {
+    const inside = (command: string): unknown => execFileSync('ip', ['-n', this.name, ...command.split(' ')]);
+    const gateway = address.replace(/\d+\/\d+$/, '1');
     execFileSync('ip', ['netns', 'add', this.name]);
     // IPv6 addresses are there at once, so that listings before and after can be compared.
     const noDetection = 'echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad';
     execFileSync('ip', ['netns', 'exec', this.name, 'sh', '-c', noDetection]);
-    for (const command of [
-      'link set lo up',
-      'link add eth0 type veth peer name eth0peer',
-      `address add ${address} dev eth0`,
-      'link set eth0peer up',
-      'link set eth0 up',
-      `route add default via ${address.replace(/\d+\/\d+$/, '1')}`,
-    ]) {
-      execFileSync('ip', ['-n', this.name, ...command.split(' ')]);
+    inside('link set lo up');
+    if (behind === undefined) {
+      inside('link add eth0 type veth peer name eth0peer');
+      inside('link set eth0peer up');
+    } else {
+      inside(`link add eth0 type veth peer name eth1 netns ${behind.name}`);
+      for (const command of [`address add ${gateway}/24 dev eth1`, 'link set eth1 up'])
+        execFileSync('ip', ['-n', behind.name, ...command.split(' ')]);
     }
+    inside(`address add ${address} dev eth0`);
+    inside('link set eth0 up');
+    inside(`route add default via ${gateway}`);
   }
 
   #bootArgv(): readonly string[] {

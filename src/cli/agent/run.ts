@@ -3,8 +3,9 @@ import { connectToServer, type ServerConnection } from '../../agent/join/connect
 import { JoinRefused } from '../../agent/join/join.ts';
 import { dialServer, startTunnel } from '../../agent/tunnel/tunnel.ts';
 import { createInformerFactory } from '../../client/informer-factory.ts';
-import { systemClock } from '../../lib/clock.ts';
+import { sleep, systemClock } from '../../lib/clock.ts';
 import { createExec } from '../../lib/exec.ts';
+import { LIMITS } from '../../lib/limits.ts';
 import { Failure } from '../failure.ts';
 import { parseClusterSettings } from '../node/cluster-settings.ts';
 import { startNode } from '../node/node.ts';
@@ -41,6 +42,9 @@ async function start(config: AgentConfig, running: Running): Promise<void> {
     log: log.child('tunnel'),
   });
   running.onStop(() => tunnel.stop());
+  // Ready means that the cluster has the node; but a board that boots without its server works all the same.
+  const alone = sleep(clock, LIMITS.agent.offlineAfterMs, signal).catch(() => {});
+  await Promise.race([node.registered, alone]);
 }
 
 async function connect({ node, server, token }: AgentConfig, running: Running): Promise<ServerConnection> {

@@ -19,7 +19,7 @@ export async function restore(values: FlagValues, file: string): Promise<number>
   try {
     await readArchive(createExec(), file, unpacked);
     const kept = [
-      restoreDatabase(join(serverDir, 'db/kedge.db'), { unpacked, dataDir, nowMs }),
+      await restoreDatabase(join(serverDir, 'db/kedge.db'), { unpacked, dataDir, nowMs }),
       ...restoreFiles(serverDir, unpacked, nowMs),
     ].filter((path) => path !== undefined);
     say(`The cluster of ${file} is in ${serverDir}; what came after that backup is lost.`);
@@ -32,19 +32,20 @@ export async function restore(values: FlagValues, file: string): Promise<number>
 }
 
 /** First, since it finds out whether a server runs and whether the snapshot is good; until then nothing changes. */
-function restoreDatabase(
+async function restoreDatabase(
   path: string,
   {
     unpacked,
     dataDir,
     nowMs,
   }: { readonly unpacked: string; readonly dataDir: string; readonly nowMs: number },
-): string | undefined {
-  const { nativeBinding } = nativeParts(dataDir);
+): Promise<string | undefined> {
   try {
-    return restoreSqliteDatastore({
-      ...{ path, from: join(unpacked, SNAPSHOT), nowMs },
-      ...(nativeBinding === undefined ? {} : { nativeBinding }),
+    return await restoreSqliteDatastore({
+      path,
+      from: join(unpacked, SNAPSHOT),
+      nowMs,
+      ...nativeParts(dataDir),
     });
   } catch (cause) {
     if (!(cause instanceof StorageError)) throw cause;

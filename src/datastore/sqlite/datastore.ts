@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import type { Logger } from '../../lib/log.ts';
@@ -18,6 +18,7 @@ import { CompactedError, FutureRevisionError, StorageError } from '../port.ts';
 import { type Batch, buildCommit, readCommit } from './group-commit.ts';
 import type { ChangeRows, Opened, Rows, WorkerData } from './protocol.ts';
 import { unpack } from './protocol.ts';
+import { startWorker } from './start-worker.ts';
 import { folderOf, VolatileOverlay } from './volatile-overlay.ts';
 import { WorkerLink } from './worker-link.ts';
 
@@ -63,15 +64,6 @@ export async function openSqliteDatastore(options: SqliteOptions): Promise<Sqlit
   const opened = await link.opened();
   for (const warning of opened.warnings) log.error(warning);
   return new SqliteStore(link, opened, options);
-}
-
-function startWorker(workerData: WorkerData): Worker {
-  return new Worker(new URL('./worker.ts', import.meta.url), {
-    workerData,
-    name: 'datastore',
-    // Rows pass through; nothing is kept. Small spaces keep the thread's heap small.
-    resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 },
-  });
 }
 
 class SqliteStore implements SqliteDatastore {

@@ -6,6 +6,8 @@ export interface WorkerData {
   /** Bound on the size of the database file; SQLite's own by default. */
   readonly maxBytes?: number;
   readonly nowMs: number;
+  /** Replaces the database by this snapshot, answers `restored`, and ends. */
+  readonly restoreFrom?: string;
 }
 
 /** Byte strings side by side; a size of -1 stands for `undefined`. */
@@ -144,6 +146,8 @@ export interface Envelope {
 export type Reply =
   | { readonly opened: Opened }
   | { readonly failed: WireError }
+  /** Where what was replaced is kept. */
+  | { readonly restored: string | undefined }
   | { readonly id: number; readonly response: unknown }
   | { readonly id: number; readonly error: WireError };
 

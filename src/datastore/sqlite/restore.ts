@@ -1,12 +1,7 @@
-import { existsSync, mkdirSync, renameSync } from 'node:fs';
-import { dirname } from 'node:path';
-import Database from 'better-sqlite3';
+import type { Worker } from 'node:worker_threads';
 import { StorageError } from '../port.ts';
-import { syncFolder } from './files.ts';
-import { lock, moveAside } from './open-database.ts';
-import { binding } from './pragmas.ts';
-import { prepareRestore } from './snapshots.ts';
-import { readState } from './state.ts';
+import type { Reply, WorkerData } from './protocol.ts';
+import { startWorker } from './start-worker.ts';
 
 export interface RestoreOptions {
   /** The database to replace; need not exist. */
@@ -14,43 +9,24 @@ export interface RestoreOptions {
   /** A snapshot, as `snapshot()` writes them. What it holds becomes the newest snapshot, which may drop the oldest. */
   readonly from: string;
   readonly nowMs: number;
+  /** As for `openSqliteDatastore`. */
   readonly nativeBinding?: string;
+  readonly createWorker?: (workerData: WorkerData) => Worker;
 }
 
 /**
  * Puts a snapshot in the place of the database while no server runs. The replaced one is kept beside it; answers
- * under which name. Synchronous: for commands, not for servers. Throws `StorageError`: `locked` while a server has
- * the data, `damaged` when the snapshot is no good (then nothing was changed).
+ * under which name. Rejects with `StorageError`: `locked` while a server has the data, `damaged` when the snapshot is
+ * no good (then nothing was changed).
  */
-export function restoreSqliteDatastore(options: RestoreOptions): string | undefined {
-  const { path, from, nowMs } = options;
-  if (!existsSync(from)) throw new StorageError('damaged', `there is no snapshot ${from}`);
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const unlock = lock(options);
-  try {
-    const { prepared, problem } = prepareRestore(from, options, newestRevision(options));
-    if (prepared === undefined)
-      throw new StorageError('damaged', `the snapshot ${from} is damaged: ${problem}`);
-    const aside = `${path}.replaced-${new Date(nowMs).toISOString().replaceAll(':', '')}`;
-    const replaced = existsSync(path) ? moveAside(path, aside) : undefined;
-    renameSync(prepared, path);
-    syncFolder(dirname(path));
-    return replaced;
-  } finally {
-    unlock();
-  }
-}
-
-/** What the database to replace says it handed out; 0 where it cannot be asked. */
-function newestRevision(options: RestoreOptions): number {
-  let db: Database.Database | undefined;
-  try {
-    db = new Database(options.path, { ...binding(options), fileMustExist: true });
-    const newestRow = db.prepare('SELECT max(revision) FROM entries').pluck().get() as number | null;
-    return Math.max(readState(db).reserved, newestRow ?? 0);
-  } catch {
-    return 0;
-  } finally {
-    db?.close();
-  }
+export function restoreSqliteDatastore(options: RestoreOptions): Promise<string | undefined> {
+  const { createWorker = startWorker, from, ...data } = options;
+  const worker = createWorker({ ...data, restoreFrom: from });
+  return new Promise((resolve, reject) => {
+    worker.once('error', (cause) => reject(new StorageError('io', 'the datastore thread failed', { cause })));
+    worker.once('message', (reply: Reply) => {
+      if ('restored' in reply) resolve(reply.restored);
+      else if ('failed' in reply) reject(new StorageError(reply.failed.reason, reply.failed.message));
+    });
+  });
 }

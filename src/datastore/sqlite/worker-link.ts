@@ -35,7 +35,7 @@ export class WorkerLink {
         this.#worker.on('message', (reply: Reply) => {
           if ('opened' in reply) resolve(reply.opened);
           else if ('failed' in reply) reject(new StorageError(reply.failed.reason, reply.failed.message));
-          else this.#settle(reply);
+          else if ('id' in reply) this.#settle(reply);
         });
       });
     } catch (error) {
@@ -60,7 +60,7 @@ export class WorkerLink {
     await this.#worker.terminate();
   }
 
-  #settle(reply: Exclude<Reply, { opened: Opened } | { failed: unknown }>): void {
+  #settle(reply: Extract<Reply, { id: number }>): void {
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
     if ('error' in reply) waiting?.reject(new StorageError(reply.error.reason, reply.error.message));

@@ -13,7 +13,17 @@ import type {
   WireError,
   WorkerData,
 } from './protocol.ts';
+import { replaceDatabase } from './replace-database.ts';
 import { takeSnapshot } from './snapshots.ts';
+
+/** For a command: replaces the database and ends. */
+function restore(port: NonNullable<typeof parentPort>, data: WorkerData & { restoreFrom: string }): void {
+  try {
+    port.postMessage({ restored: replaceDatabase({ ...data, from: data.restoreFrom }) } satisfies Reply);
+  } catch (error) {
+    port.postMessage({ failed: toWire(error) } satisfies Reply);
+  }
+}
 
 /** The thread that owns SQLite: one request after the other, in the order they came. */
 function main(port: NonNullable<typeof parentPort>, data: WorkerData): void {
@@ -92,4 +102,8 @@ function toWire(error: unknown): WireError {
   return { reason: 'io', message: typeof code === 'string' ? `${message} (${code})` : message };
 }
 
-if (parentPort) main(parentPort, workerData as WorkerData);
+if (parentPort) {
+  const data = workerData as WorkerData;
+  if (data.restoreFrom === undefined) main(parentPort, data);
+  else restore(parentPort, { ...data, restoreFrom: data.restoreFrom });
+}
