@@ -415,6 +415,43 @@ spec:
     spec:
       restartPolicy: Never
       containers: [{ name: main, image: ${IMAGE}, command: [echo, "{{ .Values.greeting }} from the hook"] }]
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: {{ .Release.Name }}-test
+  annotations: { helm.sh/hook: test }
+spec:
+  restartPolicy: Never
+  terminationGracePeriodSeconds: 0
+  containers: [{ name: main, image: ${IMAGE}, command: [echo, "{{ .Values.greeting }} from the test"] }]
+---
+apiVersion: helm.example.org/v1
+kind: Gadget
+metadata: { name: {{ .Release.Name }} }
+spec: { greeting: {{ .Values.greeting | quote }} }
+`,
+    );
+    mkdirSync(join(folder, 'crds'));
+    writeFileSync(
+      join(folder, 'crds/gadgets.yaml'),
+      `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: { name: gadgets.helm.example.org }
+spec:
+  group: helm.example.org
+  scope: Namespaced
+  names: { plural: gadgets, singular: gadget, kind: Gadget, listKind: GadgetList }
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema:
+        openAPIV3Schema:
+          type: object
+          properties:
+            spec: { type: object, required: [greeting], properties: { greeting: { type: string, minLength: 2 } } }
 `,
     );
     return folder;
@@ -425,22 +462,32 @@ spec:
     return stdout;
   };
 
-  it('installs, upgrades, rolls back and uninstalls', async () => {
+  it('installs, tests, upgrades, rolls back and uninstalls a chart with hooks and a CRD', async () => {
     const folder = chart();
     const wait = ['--wait', '--timeout', '60s'];
     const greeting = () => get('.data.greeting', 'configmap', 'rel-settings');
     expect(await run('install', 'rel', folder, ...wait)).toMatch(/STATUS: deployed\nREVISION: 1/);
     expect(await board.ok(['logs', 'job/rel-hook'])).toBe('hello from the hook\n');
+    expect(await get('.spec.greeting', 'gadget', 'rel')).toBe('hello');
+    expect(await run('test', 'rel', '--logs', '--timeout', '60s')).toMatch(
+      /TEST SUITE: +rel-test\n[\s\S]*Phase: +Succeeded[\s\S]*hello from the test/,
+    );
+    const refused = await board.run([helm(), 'upgrade', 'rel', folder, '--set', 'greeting=x']);
+    expect(refused.stderr).toMatch(/spec\.greeting.*should be at least 2 chars long/);
     await run('upgrade', 'rel', folder, '--set', 'greeting=bye', ...wait);
     expect(await greeting()).toBe('bye');
     expect(await board.ok(['logs', 'job/rel-hook'])).toBe('bye from the hook\n');
+    expect(await get('.spec.greeting', 'gadget', 'rel')).toBe('bye');
     await run('rollback', 'rel', '1', ...wait);
     expect(await greeting()).toBe('hello');
     expect(await board.ok(['exec', 'deploy/rel', '--', 'sh', '-c', 'echo $GREETING'])).toBe('hello\n');
-    expect(await run('list')).toMatch(/^rel\s+default\s+3\s.*deployed\s+small-0\.1\.0/m);
+    expect(await get('.spec.greeting', 'gadget', 'rel')).toBe('hello');
+    expect(await run('list')).toMatch(/^rel\s+default\s+\d\s.*deployed\s+small-0\.1\.0/m);
     expect(await run('uninstall', 'rel', ...wait)).toMatch(/release "rel" uninstalled/);
     expect(await run('list', '-q')).toBe('');
-    expect(await board.ok(['get', 'deploy,configmap', '-o', 'name'])).not.toMatch(/rel/);
+    expect(await board.ok(['get', 'deploy,configmap,gadget', '-o', 'name'])).not.toMatch(/rel\b/);
+    // helm leaves what crds/ holds.
+    expect(await board.ok(['get', 'crd', '-o', 'name'])).toContain('gadgets.helm.example.org');
   });
 });
 
