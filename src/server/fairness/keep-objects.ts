@@ -1,6 +1,7 @@
-import { copyJson, equalJson } from '../../api/json-value.ts';
+import { copyJson } from '../../api/json-value.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import type { FlowSchema, FlowSchemaCondition, PriorityLevelConfiguration } from '../../api/types.gen.ts';
+import { differsFromFixed } from '../resources/flowcontrol/fixed-spec.ts';
 import {
   AUTOUPDATE,
   MANDATORY_LEVELS,
@@ -63,15 +64,7 @@ function isKept({ metadata }: Configured, isMandatory: boolean): boolean {
 function sameSpec(now: Configured, wanted: Configured): boolean {
   const type = (one: Configured): unknown => (one as PriorityLevelConfiguration).spec?.type;
   if (type(wanted) === 'Exempt') return type(now) === 'Exempt';
-  return equalJson(withoutZeros(now.spec), withoutZeros(wanted.spec));
-}
-
-/** Defaults that are zero or false may be written or not. */
-function withoutZeros(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutZeros);
-  if (typeof value !== 'object' || value === null) return value;
-  const kept = Object.entries(value).filter(([, one]) => one !== undefined && one !== 0 && one !== false);
-  return Object.fromEntries(kept.map(([key, one]) => [key, withoutZeros(one)]));
+  return !differsFromFixed(now.spec, wanted.spec);
 }
 
 /** The schema with the condition it should have; nothing where it has it. */

@@ -69,6 +69,62 @@ const container = 'spec/containers/0';
 
 const REFUSED: readonly Case[] = [
   [
+    'flowschemas.flowcontrol.apiserver.k8s.io',
+    { 'spec/matchingPrecedence': 1 },
+    "spec.matchingPrecedence: Invalid value: 1: only the schema named 'exempt' may have matchingPrecedence 1",
+  ],
+  [
+    'flowschemas.flowcontrol.apiserver.k8s.io',
+    { 'spec/distinguisherMethod': { type: 'ByFoot' } },
+    'spec.distinguisherMethod: Unsupported value: {"type":"ByFoot"}: supported values: "ByNamespace", "ByUser"',
+  ],
+  [
+    'flowschemas.flowcontrol.apiserver.k8s.io',
+    { 'spec/rules': [{ subjects: [{ kind: 'User', user: { name: 'a' } }] }] },
+    'spec.rules[0]: Required value: at least one of resourceRules and nonResourceRules has to be non-empty',
+  ],
+  [
+    'flowschemas.flowcontrol.apiserver.k8s.io',
+    {
+      'spec/rules': [
+        { subjects: [{ kind: 'Group' }], nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['/a*'] }] },
+      ],
+    },
+    "spec.rules[0].subjects[0].group: Required value: group is required when subject kind is 'Group'",
+  ],
+  [
+    'flowschemas.flowcontrol.apiserver.k8s.io',
+    {
+      'spec/rules': [
+        {
+          subjects: [{ kind: 'Group', group: { name: 'g' } }],
+          nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['/a*'] }],
+        },
+      ],
+    },
+    'spec.rules[0].nonResourceRules[0].nonResourceURLs[0]: Invalid value: "/a*": wildcard can only do suffix matching, and must be preceded by \'/\'',
+  ],
+  [
+    'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io',
+    { 'spec/type': 'Exempt', 'spec/limited': undefined },
+    "spec.type: Invalid value: \"Exempt\": must be 'Limited' if and only if `name` is not 'exempt'",
+  ],
+  [
+    'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io',
+    {
+      'spec/limited/limitResponse': {
+        type: 'Queue',
+        queuing: { queues: 8, handSize: 9, queueLengthLimit: 5 },
+      },
+    },
+    'spec.limited.limitResponse.queuing.handSize: Invalid value: 9: should not be greater than queues (8)',
+  ],
+  [
+    'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io',
+    { 'spec/limited/lendablePercent': 101 },
+    'spec.limited.lendablePercent: Invalid value: 101: must be between 0 and 100, inclusive',
+  ],
+  [
     'configmaps',
     { 'data/a b': 'x' },
     "data[a b]: Invalid value: \"a b\": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",

@@ -1,11 +1,10 @@
-import { invalidValue, required } from '../../../api/field-errors.ts';
 import { flowSchemas } from '../../../api/resources.gen.ts';
 import type { FlowSchema } from '../../../api/types.gen.ts';
 import type { ResourceDefinition } from '../../registry/definition.ts';
 import { ageColumn, integerColumn, nameColumn, textColumn } from '../columns.ts';
+import { validateFlowSchema } from './validate-flow-schema.ts';
 
 const PRECEDENCE = 1000;
-const MAX_PRECEDENCE = 10_000;
 
 function missingLevel({ status }: FlowSchema): string {
   return status?.conditions?.find(({ type }) => type === 'Dangling')?.status ?? '?';
@@ -38,20 +37,7 @@ export const flowSchema: ResourceDefinition<FlowSchema> = {
     default: ({ spec }) => {
       if (spec !== undefined) spec.matchingPrecedence ||= PRECEDENCE;
     },
-    validate: ({ spec }) => {
-      const precedence = spec?.matchingPrecedence ?? PRECEDENCE;
-      const errors = [];
-      if (precedence < 1)
-        errors.push(invalidValue('spec.matchingPrecedence', precedence, 'must be a positive value'));
-      if (precedence > MAX_PRECEDENCE) {
-        errors.push(
-          invalidValue('spec.matchingPrecedence', precedence, `must not be greater than ${MAX_PRECEDENCE}`),
-        );
-      }
-      if (!spec?.priorityLevelConfiguration?.name)
-        errors.push(required('spec.priorityLevelConfiguration.name', 'must reference a priority level'));
-      return errors;
-    },
+    validate: validateFlowSchema,
   },
   subresources: [{ name: 'status' }],
 };

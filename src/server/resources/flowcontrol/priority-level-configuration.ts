@@ -1,10 +1,8 @@
-import { forbiddenField, required } from '../../../api/field-errors.ts';
 import { priorityLevelConfigurations } from '../../../api/resources.gen.ts';
-import type { FieldError } from '../../../api/status.ts';
 import type { PriorityLevelConfiguration } from '../../../api/types.gen.ts';
 import type { ResourceDefinition } from '../../registry/definition.ts';
 import { ageColumn, nameColumn, textColumn } from '../columns.ts';
-import { nonNegative } from '../field-checks.ts';
+import { validatePriorityLevel } from './validate-priority-level.ts';
 
 const SHARES = 30;
 
@@ -22,17 +20,6 @@ function defaultLevel({ spec }: PriorityLevelConfiguration): void {
   queuing.queues ||= 64;
   queuing.handSize ||= 8;
   queuing.queueLengthLimit ||= 50;
-}
-
-function validateLevel({ spec }: PriorityLevelConfiguration): FieldError[] {
-  if (spec === undefined) return [];
-  const { type, limited, exempt } = spec;
-  if (type === 'Limited') {
-    if (exempt) return [forbiddenField('spec.exempt', 'must be nil if the type is Limited')];
-    if (!limited) return [required('spec.limited', 'must not be empty when type is Limited')];
-    return nonNegative('spec.limited.nominalConcurrencyShares', limited.nominalConcurrencyShares);
-  }
-  return limited ? [forbiddenField('spec.limited', 'must be nil if the type is not Limited')] : [];
 }
 
 const limitedText =
@@ -68,6 +55,6 @@ export const priorityLevelConfiguration: ResourceDefinition<PriorityLevelConfigu
     ),
     ageColumn,
   ],
-  strategy: { default: defaultLevel, validate: validateLevel },
+  strategy: { default: defaultLevel, validate: validatePriorityLevel },
   subresources: [{ name: 'status' }],
 };
