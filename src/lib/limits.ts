@@ -33,6 +33,8 @@ export const LIMITS = {
     streamsPerConnection: 250,
     /** Lists are written in pieces of about this size. */
     listChunkBytes: 64 * 1024,
+    /** How long the datastore may take to answer a health check, as upstream's for etcd. */
+    storageCheckMs: 2000,
     /** How long a stopping server waits for requests under way. */
     drainMs: 5_000,
   },
@@ -428,6 +430,12 @@ export const LIMITS = {
     /** Objects in a list that weigh as much as one small request, and the most that a list weighs. */
     objectsPerSeat: 500,
     listSeats: 10,
+  },
+  audit: {
+    /** Events that wait for the disk; more are dropped and counted. */
+    queueBytes: 2 * 1024 * 1024,
+    /** A longer event loses its objects, as upstream's 100 KB. */
+    eventChars: 100 * 1024,
   },
   metrics: {
     /** Series of one family, and characters of one label: both come from clients. */

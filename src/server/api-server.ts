@@ -15,6 +15,8 @@ import { WebhookMetrics } from './admission/webhook/metrics.ts';
 import { Aggregator } from './aggregator/aggregator.ts';
 import { authenticationConfig, type FrontProxy } from './aggregator/front-proxy.ts';
 import type { GroupVersion } from './aggregator/plan-registration.ts';
+import type { Audit } from './audit/audit.ts';
+import { auditedClient } from './audit/audited-client.ts';
 import type { Authenticator } from './authn/port.ts';
 import type { NodeGraph } from './authz/node-graph.ts';
 import type { Authorizer } from './authz/port.ts';
@@ -30,6 +32,7 @@ import { DiscoveryPages } from './http/discovery-pages.ts';
 import { Front } from './http/front.ts';
 import type { HandlerContext } from './http/handler.ts';
 import type { HealthCheck } from './http/health.ts';
+import { startedCheck, storageCheck } from './http/health-checks.ts';
 import { type Listener, type ListenOptions, listen } from './http/listener.ts';
 import { openApiPages } from './http/openapi-pages.ts';
 import { createPages } from './http/pages.ts';
@@ -92,6 +95,8 @@ export interface ApiServerOptions {
   readonly bootstrapObjects?: readonly { readonly resource: Resource; readonly object: KubeObject }[];
   /** Further paths, such as `/.well-known/openid-configuration`; a trailing slash takes all below. */
   readonly pages?: ReadonlyMap<string, Page>;
+  /** Writes down who did what; nothing by default. */
+  readonly audit?: Audit;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -151,6 +156,7 @@ class KedgeApiServer implements ApiServer {
     const { datastore, clock } = options;
     this.#caches = createWatchCaches({ datastore, clock });
     this.#front = new Front(clock, this.registry);
+    options.audit?.collect(this.#front.metrics.registry);
     this.#front.metrics.add(() => `${this.#webhookMetrics.render().join('\n')}\n`);
     const { nodeConnector: local, log } = options;
     this.nodes = new Tunnels({ clock, log: log.child('tunnel'), local });
@@ -269,9 +275,11 @@ class KedgeApiServer implements ApiServer {
 
   client(user: UserInfo, fieldManager = user.name): Client {
     const { authorizer } = this.#security!;
-    return this.#clientOf(user, fieldManager, (who, verb, target) =>
+    const client = this.#clientOf(user, fieldManager, (who, verb, target) =>
       authorizeVerb(authorizer, who, target, verb),
     );
+    const { audit } = this.#options;
+    return audit ? auditedClient(client, user, audit) : client;
   }
 
   async listen(options: ListenOptions): Promise<Listener> {
@@ -297,6 +305,7 @@ class KedgeApiServer implements ApiServer {
     await this.#security?.close?.();
     this.#transport.close();
     this.#caches.close();
+    await this.#options.audit?.close();
   }
 
   async #serve(definition: ResourceDefinition, engine: Engine): Promise<void> {
@@ -352,7 +361,13 @@ class KedgeApiServer implements ApiServer {
       others: this.#aggregator.arrangement,
     });
     this.registry.onChange(() => discovery.changed());
-    const live = (): HealthCheck[] => [{ name: 'ping', check: () => {} }];
+    const live = (): HealthCheck[] => [
+      { name: 'ping', check: () => {} },
+      storageCheck(this.#options.datastore, clock),
+      startedCheck('poststarthook/rbac/bootstrap-roles', () => this.#security !== undefined),
+      startedCheck('poststarthook/bootstrap-controller', () => this.#isStarted),
+      startedCheck('poststarthook/priority-and-fairness-config-producer', () => this.#isStarted),
+    ];
     const ready = (): HealthCheck[] => [
       ...live(),
       { name: 'shutdown', check: () => this.#stop.signal.throwIfAborted() },
@@ -381,6 +396,7 @@ class KedgeApiServer implements ApiServer {
       bodies,
       long,
       metrics,
+      audit: this.#options.audit,
       pages,
       streams: this.#streams,
       aggregator: this.#aggregator,

@@ -8,6 +8,7 @@ import { silentLogger } from '../lib/log.ts';
 import type { AdmissionContext, AdmissionPlugin } from './admission/port.ts';
 import type { FrontProxy } from './aggregator/front-proxy.ts';
 import { type ApiServer, createApiServer, type Security, type SecurityContext } from './api-server.ts';
+import type { Audit } from './audit/audit.ts';
 import { createNodeGraph } from './authz/node-graph.ts';
 import type { Reviews, UserInfo } from './registry/definition.ts';
 import { EMPTY_CACHE } from './registry/empty-cache.ts';
@@ -22,6 +23,7 @@ export interface TestServerOptions {
   readonly datastore?: Datastore;
   readonly clock?: Clock;
   readonly frontProxy?: FrontProxy;
+  readonly audit?: Audit;
 }
 
 /** A whole API server on a datastore in memory. Bearer tokens are user names; everybody may do everything. */
@@ -43,6 +45,7 @@ export async function startTestServer(
     ...(options.frontProxy === undefined ? {} : { frontProxy: options.frontProxy }),
     serviceCidr: '10.43.0.0/16',
     advertise: { address: '192.0.2.1', port: 6443 },
+    ...(options.audit ? { audit: options.audit } : {}),
     clock: options.clock ?? systemClock,
     log: silentLogger,
   });

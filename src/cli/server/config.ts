@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import type { OverlayMode } from '../../network/overlay/plan.ts';
+import type { AuditConfig } from '../../server/audit/open-audit.ts';
 import { usageFailure } from '../failure.ts';
-import type { FlagValues } from '../flag.ts';
+import type { FlagValue, FlagValues } from '../flag.ts';
 import type { ClusterSettings } from '../node/cluster-settings.ts';
 import {
   addressFlag,
@@ -29,6 +31,8 @@ export interface ServerConfig extends GeneralConfig {
   /** This board, also where it runs no pods. */
   readonly node: NodeConfig;
   readonly disableAgent: boolean;
+  /** Undefined: nothing is written down. */
+  readonly audit: AuditConfig | undefined;
 }
 
 /** Checks the values against each other and fills in what the machine knows. Throws a `Failure` naming the flag. */
@@ -53,7 +57,26 @@ export function serverConfig(values: FlagValues): ServerConfig {
     nodePorts: portRange('service-node-port-range', textFlag(values, 'service-node-port-range')),
     node,
     disableAgent: values['disable-agent'] === true,
+    audit: auditConfig(values, dataDir),
   };
+}
+
+function auditConfig(values: FlagValues, dataDir: string): AuditConfig | undefined {
+  const policyFile = optionalFlag(values, 'audit-policy-file');
+  if (policyFile === undefined) return undefined;
+  return {
+    policyFile,
+    logPath: optionalFlag(values, 'audit-log-path') ?? join(dataDir, 'server/logs/audit.log'),
+    maxAgeDays: count('audit-log-maxage', values['audit-log-maxage'], 0),
+    maxBackups: count('audit-log-maxbackup', values['audit-log-maxbackup'], 0),
+    maxSizeMiB: count('audit-log-maxsize', values['audit-log-maxsize'], 1),
+  };
+}
+
+function count(flag: string, value: FlagValue, least: number): number {
+  if (typeof value !== 'number' || value < least)
+    throw usageFailure(`--${flag} must be ${least} or more, not ${String(value)}`);
+  return value;
 }
 
 function clusterSettings(values: FlagValues): ClusterSettings {

@@ -15,6 +15,8 @@ import { errorText, type Logger } from '../../lib/log.ts';
 import { startScheduler } from '../../scheduler/scheduler.ts';
 import { createAdmission } from '../../server/admission/table.ts';
 import { type ApiServer, createApiServer } from '../../server/api-server.ts';
+import type { Audit } from '../../server/audit/audit.ts';
+import { type AuditConfig, openAudit } from '../../server/audit/open-audit.ts';
 import { legacyTokenSigner } from '../../server/authn/legacy-tokens.ts';
 import { joinPages } from '../../server/http/join-pages.ts';
 import type { Listener, TlsFiles } from '../../server/http/listener.ts';
@@ -76,6 +78,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       serviceCidr: config.cluster.serviceCIDR,
       nodePorts: { first: config.nodePorts.from, last: config.nodePorts.to },
       advertise: { address: config.advertiseAddress, port: config.port },
+      ...(config.audit ? { audit: auditOf(config.audit, clock, log) } : {}),
       clock,
       log: log.child('apiserver'),
     });
@@ -293,4 +296,12 @@ function startLoops(
     );
   }
   return stops;
+}
+
+function auditOf(config: AuditConfig, clock: Clock, log: Logger): Audit {
+  try {
+    return openAudit(config, clock, log.child('audit'));
+  } catch (error) {
+    throw new Failure(errorText(error), 2, { cause: error });
+  }
 }

@@ -40,7 +40,15 @@ export function podSecurity(): AdmissionPlugin {
       // Gates, tolerations and the like do not make a pod more dangerous: only what is checked counts.
       if (isPod && old && equalJson(violations(spec, 'restricted'), violations(old, 'restricted'))) return;
       const enforced = levelOf(labels, 'enforce');
+      const audited = levelOf(labels, 'audit');
+      const noted = violations(spec, audited.level);
+      if (noted.length > 0)
+        attributes.annotate(
+          `${PREFIX}audit-violations`,
+          `would violate PodSecurity ${JSON.stringify(`${audited.level}:${audited.version}`)}: ${noted.join(', ')}`,
+        );
       if (isPod) {
+        attributes.annotate(`${PREFIX}enforce-policy`, `${enforced.level}:${enforced.version}`);
         const found = violations(spec, enforced.level);
         if (found.length > 0) {
           throw refuse(
@@ -86,7 +94,7 @@ async function labelsOf({
 /** A level nobody knows is taken as the strictest one, as upstream does. */
 function levelOf(
   labels: Readonly<Record<string, string>>,
-  mode: 'enforce' | 'warn',
+  mode: 'enforce' | 'warn' | 'audit',
 ): { level: Level; version: string } {
   const wanted = labels[`${PREFIX}${mode}`];
   const version = labels[`${PREFIX}${mode}-version`] ?? 'latest';

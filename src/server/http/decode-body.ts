@@ -36,6 +36,7 @@ export function decodeObject(exchange: Exchange, bytes: Buffer, expected: Expect
     fieldValidation: expected.validation,
   });
   exchange.warnings.push(...warnings);
+  exchange.audit?.requestObject(object);
   return object;
 }
 
@@ -52,6 +53,7 @@ export function decodePatch(exchange: Exchange, bytes: Buffer): Patch {
   if (!Object.hasOwn(PATCH_TYPES, media)) throw unsupportedMediaType(Object.keys(PATCH_TYPES));
   const type = PATCH_TYPES[media as keyof typeof PATCH_TYPES];
   const body = readPatch(bytes, type);
+  exchange.audit?.requestObject(body);
   if (type === 'json') {
     if (Array.isArray(body)) return { type, body: body as object[] };
     throw badRequest(
@@ -97,6 +99,7 @@ export function decodeDeleteOptions(exchange: Exchange, bytes: Buffer): DeleteRe
   // Clients that only patch and delete send whatever header they have; upstream falls back to JSON, too.
   const contentType = BODY_TYPES.some((type) => type === mediaType(given)) ? given : JSON_TYPE;
   const { object } = decodeBody({ bytes, contentType, expected: DELETE_OPTIONS, fieldValidation: 'Ignore' });
+  exchange.audit?.requestObject(object);
   const { dryRun, ...options } = object as unknown as DeleteOptions & { dryRun?: readonly string[] };
   return { ...options, dryRun: readDryRun(dryRun ?? []) };
 }

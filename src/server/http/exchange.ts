@@ -7,6 +7,7 @@ import { ApiError, apiError } from '../../api/status.ts';
 import type { Status } from '../../api/types.gen.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
+import type { AuditRecord } from '../audit/record.ts';
 import type { UserInfo } from '../registry/definition.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { type Answer, acceptsGzip } from './negotiate.ts';
@@ -27,6 +28,8 @@ export interface Exchange {
   readonly warnings: string[];
   /** What admission has to say in the audit log. */
   readonly annotations: Map<string, string>;
+  /** What is written down of this request; undefined where nobody wants to know. */
+  readonly audit: AuditRecord | undefined;
   /** Room for bodies, shared by all requests. */
   readonly bodies: ByteBudget;
   /** The request no longer holds up others, although its answer goes on (a watch that has begun). */
@@ -96,6 +99,7 @@ export async function sendJson(
 ): Promise<void> {
   const pretty = isTrue(exchange.query.get('pretty'));
   setWarnings(exchange);
+  exchange.audit?.responseObject(json);
   if (answer.format === 'yaml') {
     const text = stringify(Buffer.isBuffer(json) ? JSON.parse(json.toString('utf8')) : json, {
       lineWidth: 0,

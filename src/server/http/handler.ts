@@ -4,6 +4,8 @@ import type { Clock, Timer } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Aggregator } from '../aggregator/aggregator.ts';
+import type { Audit } from '../audit/audit.ts';
+import { factsOf } from '../audit/request-facts.ts';
 import { ANONYMOUS } from '../authn/authenticator.ts';
 import type { Authenticator } from '../authn/port.ts';
 import type { Authorizer } from '../authz/port.ts';
@@ -40,6 +42,8 @@ export interface HandlerContext {
   readonly bodies: ByteBudget;
   readonly long: LongRequests;
   readonly metrics: Metrics;
+  /** Only where a policy asks for it. */
+  readonly audit: Audit | undefined;
   readonly pages: PathPages;
   readonly streams: StreamHandlers;
   readonly aggregator: Aggregator;
@@ -61,7 +65,7 @@ export async function handleRequest(
   const [path = '/', search = ''] = request.url.split('?', 2);
   const query = new URLSearchParams(search);
   const held: Held = { release: () => {} };
-  const exchange = {
+  const exchange: { -readonly [K in keyof Exchange]: Exchange[K] } = {
     request,
     response,
     path,
@@ -72,6 +76,7 @@ export async function handleRequest(
     disconnect: new Disconnect(response),
     clock: context.clock,
     bodies: context.bodies,
+    audit: undefined,
     release: () => held.release(),
   };
   let info: RequestInfo | undefined;
@@ -90,6 +95,7 @@ export async function handleRequest(
   } finally {
     timer?.cancel();
     held.release();
+    exchange.audit?.complete(response.statusCode, exchange.annotations);
     count(context, exchange, info, context.clock.monotonicMs() - startMs);
   }
 }
@@ -105,21 +111,40 @@ async function admit(
   info: RequestInfo,
   held: Held,
 ): Promise<void> {
-  const { authorizer, metrics } = context;
-  const { request, path } = exchange;
+  const { authorizer, metrics, audit } = context;
+  const { request, response, path } = exchange;
+  const facts = audit && factsOf(request, String(response.getHeader('audit-id')));
   const sender = await authenticate(context.authenticator, request, path).catch((error: unknown) => {
     metrics.authentications.add(['failure']);
+    exchange.audit = facts && audit.begin(NOBODY, info, facts);
     throw error;
   });
   metrics.authentications.add(['success']);
-  exchange.user = impersonate({ authorizer, sender, rawHeaders: request.rawHeaders, info })?.user ?? sender;
+  exchange.audit = facts && audit.begin(sender, info, facts);
+  const acting = impersonate({ authorizer, sender, rawHeaders: request.rawHeaders, info });
+  if (acting) exchange.audit?.impersonates(acting.user, acting.constraint);
+  exchange.user = acting?.user ?? sender;
   held.release = await takeSeat(context, exchange, info);
+  authorizeAudited(context, exchange, info);
+}
+
+/** Whose credential did not count. */
+const NOBODY = { name: '', groups: [] };
+
+function authorizeAudited(
+  { authorizer, metrics }: HandlerContext,
+  { user, audit }: Exchange,
+  info: RequestInfo,
+): void {
+  let decision = 'forbid';
+  let reason = '';
   try {
-    authorizeRequest(authorizer, exchange.user, info);
-    metrics.authorizations.add(['allowed']);
-  } catch (error) {
-    metrics.authorizations.add(['denied']);
-    throw error;
+    reason = authorizeRequest(authorizer, user, info);
+    decision = 'allow';
+  } finally {
+    metrics.authorizations.add([decision === 'allow' ? 'allowed' : 'denied']);
+    audit?.annotate('authorization.k8s.io/decision', decision);
+    audit?.annotate('authorization.k8s.io/reason', reason);
   }
 }
 

@@ -12,13 +12,21 @@ export interface HealthCheck {
 export function healthPage(name: string, checks: () => readonly HealthCheck[]): Page {
   return async (exchange) => {
     const excluded = new Set(exchange.query.getAll('exclude'));
-    const results = await Promise.all(checks().map((one) => run(one, excluded)));
+    const all = checks();
+    const results = await Promise.all(all.map((one) => run(one, excluded)));
     const failed = results.filter(({ error }) => error !== undefined);
     if (failed.length === 0 && !exchange.query.has('verbose')) return sendText(exchange, 200, 'ok');
     const lines = results.map(({ line }) => line);
+    const unknown = [...excluded].filter((wanted) => !all.some((one) => one.name === wanted)).sort();
+    if (unknown.length > 0) lines.push(unknownText(unknown));
     const verdict = `${name} check ${failed.length === 0 ? 'passed' : 'failed'}`;
     return sendText(exchange, failed.length === 0 ? 200 : 500, [...lines, verdict, ''].join('\n'));
   };
+}
+
+function unknownText(names: readonly string[]): string {
+  const quoted = names.map((name) => JSON.stringify(name)).join(', ');
+  return `warn: some health checks cannot be excluded: no matches for ${quoted}`;
 }
 
 /** `/readyz/<check>` answers for one check alone. */

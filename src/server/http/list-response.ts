@@ -30,6 +30,8 @@ export async function sendList(exchange: Exchange, endpoint: Endpoint, page: Lis
     response.end();
     return;
   }
+  if (exchange.audit?.wantsResponse && !sizeAtLeast(page.items, LIMITS.audit.eventChars))
+    exchange.audit.responseObject(Buffer.concat([...listChunks(endpoint, page)]));
   const zip =
     acceptsGzip(request.headers['accept-encoding']) && sizeAtLeast(page.items, LIMITS.http.gzipFromBytes);
   let out: Writable = response;

@@ -164,6 +164,7 @@ class WatchStream {
     response.statusCode = 200;
     response.setHeader('content-type', 'application/json');
     response.flushHeaders();
+    this.#exchange.audit?.started(200);
     this.#exchange.disconnect.signal.addEventListener('abort', () => this.end(), { once: true });
     this.#out.on('drain', () => {
       this.#blocked = false;

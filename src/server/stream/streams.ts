@@ -57,6 +57,7 @@ async function sendLog(
   response.setHeader('content-type', 'text/plain');
   // A follower wants to know that it is connected before there is anything to read.
   response.flushHeaders();
+  exchange.audit?.started(200);
   await pipeline(log, response).catch((error: NodeJS.ErrnoException) => {
     // A reader that has seen enough goes without a word; with HTTP/2 this comes before the answer's own end.
     if (!exchange.disconnect.happened && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;

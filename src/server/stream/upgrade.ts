@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import type { Duplex } from 'node:stream';
@@ -7,13 +8,15 @@ import type { NodeConnector } from '../../client/node-port.ts';
 import { TUNNEL_PATH } from '../../client/tunnel/node-call.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import { errorText } from '../../lib/log.ts';
+import type { AuditRecord } from '../audit/record.ts';
+import { factsOf } from '../audit/request-facts.ts';
 import { authenticate } from '../http/authenticate.ts';
 import { authorizeRequest, authorizeVerb } from '../http/authorize.ts';
 import { statusOf } from '../http/exchange.ts';
 import type { HandlerContext } from '../http/handler.ts';
 import { impersonate } from '../http/impersonate.ts';
 import type { UpgradeHandler } from '../http/listener.ts';
-import { parseRequest, type ResourceRequest } from '../http/request-info.ts';
+import { parseRequest, type RequestInfo, type ResourceRequest } from '../http/request-info.ts';
 import type { SubresourceProxy } from '../proxy/subresource.ts';
 import { admitConnect, type ConnectOptions } from '../registry/connect.ts';
 import type { UserInfo } from '../registry/definition.ts';
@@ -69,13 +72,49 @@ async function answer(
   const query = new URLSearchParams(search);
   const info = parseRequest(request.method ?? 'GET', path, query);
   if (!info) throw badRequest(`cannot decode path ${JSON.stringify(path)}`);
-  const { authorizer } = context;
   const sender = await authenticate(context.authenticator, request as unknown as Http2ServerRequest, path);
   if (path === TUNNEL_PATH)
     return tunnels.upgrade(sender, connection.request, connection.socket, connection.head);
-  const user = impersonate({ authorizer, sender, rawHeaders: request.rawHeaders, info })?.user ?? sender;
-  authorizeRequest(authorizer, user, info);
-  const remote = context.aggregator.match(path);
+  const record = context.audit?.begin(sender, info, factsOf(request, randomUUID()));
+  const ended = record && endWith(connection.socket, record);
+  try {
+    await serve({ context, tunnels, proxy }, { ...connection, sender, record }, info, query);
+  } catch (error) {
+    ended?.(error);
+    throw error;
+  }
+}
+
+/** The record ends with the connection, or with what is given to the function that this returns. */
+function endWith(socket: Duplex, record: AuditRecord): (error: unknown) => void {
+  let code = 101;
+  socket.once('close', () => record.complete(code, new Map()));
+  return (error) => {
+    const status = statusOf(error);
+    code = status.code;
+    record.responseObject(status);
+  };
+}
+
+interface Sent extends Pick<Call, 'request' | 'socket' | 'head'> {
+  readonly sender: UserInfo;
+  readonly record: AuditRecord | undefined;
+}
+
+async function serve(
+  { context, tunnels, proxy }: Parts,
+  { sender, record, ...connection }: Sent,
+  info: RequestInfo,
+  query: URLSearchParams,
+): Promise<void> {
+  const { authorizer } = context;
+  const { rawHeaders } = connection.request;
+  const acting = impersonate({ authorizer, sender, rawHeaders, info });
+  if (acting) record?.impersonates(acting.user, acting.constraint);
+  const user = acting?.user ?? sender;
+  record?.annotate('authorization.k8s.io/reason', authorizeRequest(authorizer, user, info));
+  record?.annotate('authorization.k8s.io/decision', 'allow');
+  const remote = context.aggregator.match(connection.request.url?.split('?', 1)[0] ?? '/');
   if (remote) return context.aggregator.upgrade(connection, remote, user);
   if (info.isResource && proxy.handles(info)) return proxy.upgrade(connection, info, user);
   if (!info.isResource || info.group !== '' || info.resource !== 'pods')
@@ -83,6 +122,7 @@ async function answer(
   // A WebSocket can only be asked for with GET; what it does is what POST does.
   if (info.verb === 'get') authorizeVerb(authorizer, user, info, 'create');
   connection.socket.once('close', context.long.enter());
+  record?.started(101);
   const call: Call = { context, connector: tunnels, info, query, user, ...connection };
   if (info.subresource === 'portforward') return forwardPorts(call);
   if (info.subresource === 'exec' || info.subresource === 'attach') return runProcess(call);
