@@ -4,6 +4,7 @@ import { type Clock, sleep } from '../lib/clock.ts';
 import { LIMITS } from '../lib/limits.ts';
 import type { Logger } from '../lib/log.ts';
 import type { ChangeHandler, Informer, InformerFactory, InformerOptions, Store } from './informer.ts';
+import type { Keep, KeptCopies, KeptCopy } from './kept-copies.ts';
 import { ObjectStore } from './object-store.ts';
 import type { Client } from './port.ts';
 
@@ -13,12 +14,15 @@ export interface InformerFactoryOptions {
   readonly log: Logger;
   /** 0 to 1, spreads the reconnects of many clients. `Math.random` by default. */
   readonly random?: () => number;
+  /** Where informers that ask for it keep copies; nowhere by default. */
+  readonly copies?: KeptCopies;
 }
 
 /** Informers over one client. Nothing runs before `start`; `stop` resolves when every watch has ended. */
 export function createInformerFactory(options: InformerFactoryOptions): InformerFactory {
   const informers = new Map<string, ReflectedInformer<KubeObject>>();
   const transforms = new Map<unknown, number>();
+  const outage = { isKnown: false };
   let state: 'new' | 'started' | 'stopped' = 'new';
 
   const identify = (resource: Resource, wanted: InformerOptions): string => {
@@ -33,10 +37,12 @@ export function createInformerFactory(options: InformerFactoryOptions): Informer
       const key = identify(resource as Resource, wanted as unknown as InformerOptions);
       let informer = informers.get(key) as ReflectedInformer<T> | undefined;
       if (!informer) {
-        informer = new ReflectedInformer(options, resource, wanted, () => informers.delete(key));
+        const onStop = (): void => void informers.delete(key);
+        informer = new ReflectedInformer({ ...options, outage, onStop }, resource, wanted);
         informers.set(key, informer as unknown as ReflectedInformer<KubeObject>);
         if (state === 'started') informer.start();
       }
+      if (wanted.keep && options.copies) informer.keep(options.copies, wanted.keep);
       return informer;
     },
     async start() {
@@ -61,30 +67,39 @@ function withoutManagedFields<T extends KubeObject>(object: T): T {
   return { ...object, metadata };
 }
 
+/** The server is at an older revision than it was: its data was replaced, and what it says now is what counts. */
+class HistoryReplaced extends Error {
+  override readonly name = 'HistoryReplaced';
+}
+
+interface ReflectorOptions extends InformerFactoryOptions {
+  /** Shared: once one informer has found the server away, the others need not wait for it as long. */
+  readonly outage: { isKnown: boolean };
+  readonly onStop: () => void;
+}
+
 class ReflectedInformer<T extends KubeObject> implements Informer<T> {
-  readonly #options: InformerFactoryOptions;
+  readonly #options: ReflectorOptions;
   readonly #resource: Resource<T>;
   readonly #wanted: InformerOptions<T>;
-  readonly #onStop: () => void;
   readonly #store = new ObjectStore<T>();
   readonly #handlers = new Set<ChangeHandler<T>>();
   readonly #abort = new AbortController();
   readonly #waiting: { resolve: () => void; reject: (why: Error) => void }[] = [];
   readonly #transform: (object: T) => T;
   #running: Promise<void> | undefined;
+  #copy: KeptCopy | undefined;
+  #fallingBack: Promise<void> | undefined;
   #synced = false;
+  /** The server has said something, so that a copy could only take the store back in time. */
+  #hasHeard = false;
   #failures = 0;
+  #relistedMono = Number.NEGATIVE_INFINITY;
 
-  constructor(
-    options: InformerFactoryOptions,
-    resource: Resource<T>,
-    wanted: InformerOptions<T>,
-    onStop: () => void,
-  ) {
+  constructor(options: ReflectorOptions, resource: Resource<T>, wanted: InformerOptions<T>) {
     this.#options = options;
     this.#resource = resource;
     this.#wanted = wanted;
-    this.#onStop = onStop;
     this.#transform = wanted.transform ?? withoutManagedFields;
   }
 
@@ -110,13 +125,25 @@ class ReflectedInformer<T extends KubeObject> implements Informer<T> {
   }
 
   start(): void {
-    if (!this.#abort.signal.aborted) this.#running ??= this.#run();
+    if (this.#abort.signal.aborted) return;
+    this.#running ??= this.#run();
+    if (this.#copy) this.#fallingBack ??= this.#fallBack(this.#copy);
+  }
+
+  /** Keeps what it knows on the disk from now on, and falls back on that while the server does not answer. */
+  keep(copies: KeptCopies, keep: Keep): void {
+    if (this.#copy !== undefined) return;
+    this.#copy = copies.open(keep);
+    if (this.#running) this.start();
+    this.#changed();
   }
 
   async stop(): Promise<void> {
-    this.#onStop();
+    this.#options.onStop();
     this.#abort.abort(this.#stoppedError());
     await this.#running;
+    await this.#fallingBack;
+    await this.#copy?.stop();
     for (const { reject } of this.#waiting.splice(0)) reject(this.#stoppedError());
   }
 
@@ -131,12 +158,13 @@ class ReflectedInformer<T extends KubeObject> implements Informer<T> {
         if (!signal.aborted) await sleep(clock, this.#delayMs(0), signal);
       } catch (error) {
         if (signal.aborted) return;
-        if (isGone(error)) {
+        if (isGone(error) || error instanceof HistoryReplaced) {
           this.#store.resourceVersion = '';
-          if (this.#failures === 0) {
-            this.#failures = 1;
-            continue;
-          }
+          const nowMono = clock.monotonicMs();
+          const isRare = nowMono - this.#relistedMono > LIMITS.informer.retryMaxMs;
+          this.#relistedMono = nowMono;
+          // At once, unless the server says so over and over.
+          if (isRare) continue;
         } else log.debug('watch failed', { resource: this.#resource.resource, error });
         await sleep(clock, this.#delayMs(this.#failures++), signal).catch(() => {});
       }
@@ -155,6 +183,27 @@ class ReflectedInformer<T extends KubeObject> implements Informer<T> {
     return { namespace, labelSelector, fieldSelector, signal: this.#abort.signal };
   }
 
+  /** Takes what was last known when the server does not answer in time; the server's word replaces it. */
+  async #fallBack(copy: KeptCopy): Promise<void> {
+    const { clock, log, outage } = this.#options;
+    const patience = new AbortController();
+    const signal = AbortSignal.any([patience.signal, this.#abort.signal]);
+    const waitMs = outage.isKnown ? LIMITS.informer.outageMs : LIMITS.informer.offlineAfterMs;
+    await Promise.race([this.synced(), sleep(clock, waitMs, signal)]).catch(() => {});
+    patience.abort();
+    if (this.#hasHeard || this.#abort.signal.aborted) return;
+    outage.isKnown = true;
+    const content = await copy.load();
+    if (content === undefined || this.#hasHeard || this.#abort.signal.aborted) return;
+    for (const item of content.items) this.#put(item as T);
+    this.#store.resourceVersion = content.resourceVersion;
+    log.warn('the server does not answer: going on with what was last known', {
+      resource: this.#resource.resource,
+      objects: content.items.length,
+    });
+    this.#markSynced();
+  }
+
   /** Reads page by page, so that only one page of raw objects lives beside the store. */
   async #list(): Promise<void> {
     const seen = new Set<string>();
@@ -166,6 +215,7 @@ class ReflectedInformer<T extends KubeObject> implements Informer<T> {
         limit: LIMITS.informer.pageObjects,
         ...(continueFrom === undefined ? {} : { continue: continueFrom }),
       });
+      this.#heard();
       // The first page's revision is the one all pages are read at; older servers repeat it on each.
       if (resourceVersion === '') resourceVersion = page.metadata.resourceVersion ?? '';
       for (const object of page.items) {
@@ -181,9 +231,27 @@ class ReflectedInformer<T extends KubeObject> implements Informer<T> {
     }
     this.#store.resourceVersion = resourceVersion;
     this.#failures = 0;
+    this.#changed();
+    this.#markSynced();
+  }
+
+  #heard(): void {
+    this.#hasHeard = true;
+    this.#options.outage.isKnown = false;
+  }
+
+  #markSynced(): void {
     if (this.#synced) return;
     this.#synced = true;
     for (const { resolve } of this.#waiting.splice(0)) resolve();
+  }
+
+  #changed(): void {
+    if (!this.#hasHeard || this.#store.resourceVersion === '') return;
+    this.#copy?.changed(() => ({
+      resourceVersion: this.#store.resourceVersion,
+      items: this.#store.list(),
+    }));
   }
 
   async #watch(): Promise<void> {
@@ -193,7 +261,9 @@ class ReflectedInformer<T extends KubeObject> implements Informer<T> {
       resourceVersion,
     })) {
       this.#failures = 0;
+      this.#heard();
       if (event.type === 'BOOKMARK') {
+        if (Number(event.resourceVersion) < Number(this.#store.resourceVersion)) throw new HistoryReplaced();
         this.#store.resourceVersion = event.resourceVersion;
         continue;
       }
@@ -201,6 +271,7 @@ class ReflectedInformer<T extends KubeObject> implements Informer<T> {
       this.#store.resourceVersion = event.object.metadata.resourceVersion ?? this.#store.resourceVersion;
       if (event.type === 'DELETED') this.#remove(event.object);
       else this.#put(event.object);
+      this.#changed();
     }
   }
 

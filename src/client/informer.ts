@@ -1,4 +1,5 @@
 import type { KubeObject, Resource } from '../api/resource.ts';
+import type { Keep } from './kept-copies.ts';
 
 /** Gives one shared informer per resource and options; all stop when the factory does. */
 export interface InformerFactory {
@@ -17,6 +18,11 @@ export interface InformerOptions<T extends KubeObject = KubeObject> {
    * function, so give a constant one. Without it `metadata.managedFields` is dropped and the rest kept.
    */
   readonly transform?: (object: T) => T;
+  /**
+   * Keeps a copy on the disk, where the factory has a place for it: when the server does not answer, the informer counts
+   * as synced with what it last knew, and goes on from there when the server is back. No part of the identity.
+   */
+  readonly keep?: Keep;
 }
 
 /** List, then watch, then relist on 410, for ever, with back-off: a local copy and its changes (client-go Reflector). */

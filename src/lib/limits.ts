@@ -244,6 +244,14 @@ export const LIMITS = {
     pageObjects: 500,
     retryBaseMs: 500,
     retryMaxMs: 30_000,
+    /** How long the server may take before copies on the disk stand in, and once it is known to be away. */
+    offlineAfterMs: 3000,
+    outageMs: 200,
+    /** Changes within this are written to the disk together. */
+    keptDelayMs: 5000,
+    /** What one copy may cost a flash card when its objects change all the time: 5.5 MB a day. */
+    keptBytesPerSecond: 64,
+    keptBytes: 16 * 1024 * 1024,
   },
   events: {
     /** Different events waiting to be written; the oldest goes when one more comes. */

@@ -9,6 +9,7 @@ import type { NetworkPolicySpec, Pod } from '../api/types.gen.ts';
 import { FakeClient } from '../client/fake-client.ts';
 import type { InformerFactory } from '../client/informer.ts';
 import { createInformerFactory } from '../client/informer-factory.ts';
+import { createKeptCopies } from '../client/kept-copies.ts';
 import type { Client } from '../client/port.ts';
 import { createExec, type Exec } from '../lib/exec.ts';
 import { FakeClock } from '../lib/fake-clock.ts';
@@ -26,13 +27,15 @@ let informers: InformerFactory;
 let enforcer: NetworkPolicyEnforcer;
 
 const start = (through: Client = client): void => {
-  informers = createInformerFactory({ client: through, clock, log });
+  const copies = createKeptCopies({
+    ...{ dataDir: join(dir, 'data'), stateDir: join(dir, 'state'), cluster: 'here' },
+    ...{ clock, log },
+  });
+  informers = createInformerFactory({ client: through, clock, log, copies });
   enforcer = startNetworkPolicy({
     ...{ informers, exec, clock, log },
     nodeName: 'here',
     clusterDNS: [],
-    dataDir: join(dir, 'data'),
-    stateDir: join(dir, 'state'),
     commandPrefix: network.node,
   });
   void informers.start();
@@ -202,9 +205,13 @@ describe('network policy', { timeout: 30_000 }, () => {
     await say('far', '10.42.1.2');
     await pass();
     await stop();
-    expect(JSON.parse(await readFile(join(dir, 'data/network-policies.json'), 'utf8'))).toMatchObject({
-      policies: [{ metadata: { name: 'policy' } }],
-      namespaces: { default: {} },
+    const kept = async (file: string): Promise<unknown> =>
+      JSON.parse(await readFile(join(dir, file), 'utf8'));
+    expect(await kept('data/known/networkpolicies.json')).toMatchObject({
+      items: [{ metadata: { name: 'policy' } }],
+    });
+    expect(await kept('data/known/namespaces.json')).toMatchObject({
+      items: [{ metadata: { name: 'default' } }],
     });
     await exec.run([...network.node, 'nft', 'flush', 'ruleset']);
     const away = (): never => {

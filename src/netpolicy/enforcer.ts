@@ -142,7 +142,6 @@ class KernelEnforcer implements NetworkPolicyEnforcer {
       await this.#nft.remove(POLICY_TABLE);
       this.#isInKernel = false;
     }
-    await this.#view.keep(input);
     this.#backoff.forget('apply');
     this.#ready.resolve();
   }

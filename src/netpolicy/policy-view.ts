@@ -1,11 +1,9 @@
-import { join } from 'node:path';
 import { namespaces, networkPolicies, pods } from '../api/resources.gen.ts';
 import type { Namespace, NetworkPolicy, Pod } from '../api/types.gen.ts';
 import type { Informer, InformerFactory } from '../client/informer.ts';
 import { type Clock, sleep } from '../lib/clock.ts';
 import { LIMITS } from '../lib/limits.ts';
 import type { Logger } from '../lib/log.ts';
-import { KeptJson } from './kept-json.ts';
 import type { PolicyInput, PolicyPod } from './model.ts';
 import { podChanged, policyPod, resolverPod, slimNamespace, slimPod } from './policy-pod.ts';
 
@@ -16,17 +14,10 @@ export interface PolicyViewOptions {
   readonly nodeName: string;
   /** Addresses of the node's resolver; policies reach it as `k8s-app: kube-dns` in `kube-system`. */
   readonly clusterDNS: readonly string[];
-  /** Such as `/var/lib/kedge/agent`: keeps the policies last known, for a boot without the server. */
-  readonly dataDir: string;
-  /** Such as `/run/kedge/agent`, in memory: keeps who the pods elsewhere were, for a restart without the server. */
-  readonly stateDir: string;
 }
 
-/** What a board needs of the API to isolate its pods; namespaces with their labels. */
-interface KnownPolicies {
-  readonly policies: readonly NetworkPolicy[];
-  readonly namespaces: Readonly<Record<string, Readonly<Record<string, string>>>>;
-}
+/** Informers fall back on their copies first. */
+const SLACK_MS = 500;
 
 interface Followed {
   readonly pods: Informer<Pod>;
@@ -35,15 +26,14 @@ interface Followed {
 }
 
 /**
- * What is known of policies, namespaces and pods: from the API, from the agent about its own pods, and from files while
- * the API does not answer. Pods and namespaces are followed only while there are policies: both cost memory on every
+ * What is known of policies, namespaces and pods: from the API or, while that does not answer, from the copies that
+ * informers keep, and from the agent about its own pods. Who the pods elsewhere were is forgotten with a reboot: then
+ * their addresses may be somebody else's. Pods and namespaces are followed only while there are policies: both cost memory on every
  * board.
  */
 export class PolicyView {
   readonly #options: PolicyViewOptions;
   readonly #onChange: () => void;
-  readonly #keptPolicies: KeptJson<KnownPolicies>;
-  readonly #keptPeers: KeptJson<readonly PolicyPod[]>;
   readonly #policies: Informer<NetworkPolicy>;
   readonly #abort = new AbortController();
   /** Pods whose addresses the agent told, by uid: their status may not say so yet. */
@@ -52,19 +42,12 @@ export class PolicyView {
   readonly #released = new Set<string>();
   #followed: Followed | undefined;
   #offPolicies: () => void = () => {};
-  /** What the files say, once the API has not answered in time. */
-  #remembered: (KnownPolicies & { readonly peers: readonly PolicyPod[] }) | undefined;
   #learned: Promise<void> = Promise.resolve();
 
   constructor(options: PolicyViewOptions, onChange: () => void) {
-    const { log, dataDir, stateDir, informers } = options;
     this.#options = options;
     this.#onChange = onChange;
-    const path = join(dataDir, 'network-policies.json');
-    this.#keptPolicies = new KeptJson({ path, log, isValid: isKnownPolicies });
-    const peersPath = join(stateDir, 'network-peers.json');
-    this.#keptPeers = new KeptJson({ path: peersPath, log, isValid: isPolicyPods });
-    this.#policies = informers.for(networkPolicies);
+    this.#policies = options.informers.for(networkPolicies, { keep: { as: 'networkpolicies' } });
   }
 
   start(): void {
@@ -73,7 +56,7 @@ export class PolicyView {
       this.#onChange();
     };
     this.#offPolicies = this.#policies.onChange({ add: changed, update: changed, delete: changed });
-    this.#learned = this.#learn();
+    this.#learned = this.#inTime(this.#policies.synced());
     void this.#policies.synced().then(changed, () => {});
   }
 
@@ -84,10 +67,10 @@ export class PolicyView {
   }
 
   get hasPolicies(): boolean {
-    return this.#known().policies.length > 0;
+    return this.#policies.store.size > 0;
   }
 
-  /** Whether all of it comes from the API: half a picture cuts off pods that may talk, and lets in others. */
+  /** Whether all of it is known: half a picture cuts off pods that may talk, and lets in others. */
   get isWhole(): boolean {
     if (!this.#policies.hasSynced) return false;
     return (
@@ -116,35 +99,21 @@ export class PolicyView {
   }
 
   input(): PolicyInput {
-    const known = this.#known();
-    return {
-      policies: known.policies,
-      namespaces: new Map(Object.entries(known.namespaces)),
-      pods: known.policies.length > 0 ? this.#pods() : [],
-    };
-  }
-
-  /** Writes what was enforced where a start without the server finds it. */
-  async keep({ policies, namespaces: labels, pods: everyone }: PolicyInput): Promise<void> {
-    if (!this.isWhole) return;
-    const isEmpty = policies.length === 0;
-    await this.#keptPolicies.write(
-      isEmpty ? undefined : { policies, namespaces: Object.fromEntries(labels) },
+    const policies = this.#policies.store.list();
+    const labels = (this.#followed?.namespaces.store.list() ?? []).map(
+      ({ metadata }) => [metadata.name ?? '', metadata.labels ?? {}] as const,
     );
-    await this.#keptPeers.write(isEmpty ? undefined : everyone.filter(({ isLocal }) => !isLocal));
-  }
-
-  async #learn(): Promise<void> {
-    await this.#inTime(this.#policies.synced());
-    if (this.#policies.hasSynced || this.#abort.signal.aborted) return;
-    const known = await this.#keptPolicies.read();
-    if (known !== undefined) this.#remembered = { ...known, peers: (await this.#keptPeers.read()) ?? [] };
+    return {
+      policies,
+      namespaces: new Map(labels),
+      pods: policies.length > 0 ? this.#pods() : [],
+    };
   }
 
   async #inTime(synced: Promise<unknown>): Promise<void> {
     const wait = new AbortController();
     const signal = AbortSignal.any([wait.signal, this.#abort.signal]);
-    const patience = sleep(this.#options.clock, LIMITS.agent.offlineAfterMs, signal);
+    const patience = sleep(this.#options.clock, LIMITS.informer.offlineAfterMs + SLACK_MS, signal);
     await Promise.race([synced.catch(() => {}), patience.catch(() => {})]);
     wait.abort();
   }
@@ -157,8 +126,14 @@ export class PolicyView {
     const { informers } = this.#options;
     if (this.#policies.store.size === 0) this.#unfollow();
     if (this.#policies.store.size === 0 || this.#followed !== undefined) return;
-    const podInformer = informers.for(pods, { transform: slimPod });
-    const namespaceInformer = informers.for(namespaces, { transform: slimNamespace });
+    const podInformer = informers.for(pods, {
+      transform: slimPod,
+      keep: { as: 'pods', until: 'reboot' },
+    });
+    const namespaceInformer = informers.for(namespaces, {
+      transform: slimNamespace,
+      keep: { as: 'namespaces' },
+    });
     const changed = (): void => this.#onChange();
     const off = [
       podInformer.onChange({
@@ -184,14 +159,6 @@ export class PolicyView {
     for (const source of Object.values(sources)) void source.stop().catch(() => {});
   }
 
-  #known(): KnownPolicies {
-    if (!this.#policies.hasSynced && this.#remembered !== undefined) return this.#remembered;
-    const labels = (this.#followed?.namespaces.store.list() ?? []).map(
-      ({ metadata }) => [metadata.name ?? '', metadata.labels ?? {}] as const,
-    );
-    return { policies: this.#policies.store.list(), namespaces: Object.fromEntries(labels) };
-  }
-
   /** Every pod of the cluster; what the agent told of its own counts more than their status. */
   #pods(): readonly PolicyPod[] {
     const { nodeName, clusterDNS } = this.#options;
@@ -214,19 +181,6 @@ export class PolicyView {
     };
     for (const pod of this.#followed?.pods.store.list() ?? []) add(pod);
     for (const [uid, { pod }] of this.#local) if (!seen.has(uid)) add(pod);
-    if (this.#followed === undefined) for (const peer of this.#remembered?.peers ?? []) keep(peer);
     return found;
   }
-}
-
-function isKnownPolicies(value: unknown): value is KnownPolicies {
-  const { policies, namespaces: labels } = (value ?? {}) as Partial<KnownPolicies>;
-  return Array.isArray(policies) && typeof labels === 'object' && labels !== null;
-}
-
-function isPolicyPods(value: unknown): value is readonly PolicyPod[] {
-  return (
-    Array.isArray(value) &&
-    value.every((pod: Partial<PolicyPod>) => Array.isArray(pod.ips) && Array.isArray(pod.ports))
-  );
 }

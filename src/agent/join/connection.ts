@@ -34,6 +34,8 @@ export interface ServerConnectionOptions {
   readonly log: Logger;
   /** Ends the waiting for a server that does not answer. */
   readonly signal: AbortSignal;
+  /** The board belongs to another cluster from now on: everything has to start anew. */
+  readonly onMoved: () => void;
   /** 0 to 1; spreads what many boards do. */
   readonly random?: () => number;
 }
@@ -42,6 +44,8 @@ export interface ServerConnectionOptions {
 export interface ServerConnection {
   /** Has the rights of the node, whatever happens to addresses and certificates. */
   readonly client: HttpsClient;
+  /** Tells this cluster from others. */
+  readonly cluster: string;
   /** Where the server is now, and what to show it. */
   readonly address: ServerAddress;
   /** The cluster's settings: those on the disk where `parse` takes them, else once the server has said them. */
@@ -142,6 +146,10 @@ class Connection implements ServerConnection {
       onRenewed: (fresh) => this.#take({ ...fresh, caPem: this.#identity.caPem }),
     });
     this.#renewal.start();
+  }
+
+  get cluster(): string {
+    return caHashOf(this.#identity.caPem);
   }
 
   get address(): ServerAddress {
@@ -280,10 +288,16 @@ class Connection implements ServerConnection {
   /** On the disk first: what is used is what a restart finds. */
   async #take(identity: Identity): Promise<void> {
     await this.#parts.file.write(identity);
+    const hasMoved = identity.caPem !== this.#identity.caPem;
     this.#identity = identity;
     this.#isForeign = false;
     const { certificatePem: cert, keyPem: key, caPem: ca } = identity;
     this.client.use({ cert, key, ca });
     this.#renewal.reconsider();
+    // Nothing that is known of the old cluster may be carried into the new one.
+    if (hasMoved) {
+      await this.#parts.cluster.change({ servers: [], settings: undefined });
+      this.#parts.options.onMoved();
+    }
   }
 }

@@ -3,6 +3,7 @@ import { connectToServer, type ServerConnection } from '../../agent/join/connect
 import { JoinRefused } from '../../agent/join/join.ts';
 import { dialServer, startTunnel } from '../../agent/tunnel/tunnel.ts';
 import { createInformerFactory } from '../../client/informer-factory.ts';
+import { createKeptCopies } from '../../client/kept-copies.ts';
 import { sleep, systemClock } from '../../lib/clock.ts';
 import { createExec } from '../../lib/exec.ts';
 import { LIMITS } from '../../lib/limits.ts';
@@ -27,7 +28,16 @@ async function start(config: AgentConfig, running: Running): Promise<void> {
   signal.throwIfAborted();
   writePidFile(config.node, running);
   const { client } = connection;
-  const informers = createInformerFactory({ client, clock, log: log.child('informers') });
+  const informers = createInformerFactory({
+    ...{ client, clock },
+    log: log.child('informers'),
+    copies: createKeptCopies({
+      dataDir: join(config.node.dataDir, 'agent'),
+      stateDir: join(config.node.stateDir, 'agent'),
+      cluster: connection.cluster,
+      ...{ clock, log: log.child('informers') },
+    }),
+  });
   connection.follow(informers);
   const node = await startNode({
     ...{ config: config.node, cluster, client, informers, clock, log, signal },
@@ -56,6 +66,8 @@ async function connect({ node, server, token }: AgentConfig, running: Running): 
       dataDir: join(node.dataDir, 'agent'),
       clock: systemClock,
       log: log.child('join'),
+      // The service manager starts it anew.
+      onMoved: () => process.kill(process.pid, 'SIGTERM'),
     });
   } catch (cause) {
     if (cause instanceof JoinRefused) throw new Failure(cause.message, 1, { cause });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Agent, startAgent } from '../../agent/agent.ts';
 import { nodes } from '../../api/resources.gen.ts';
+import type { Node } from '../../api/types.gen.ts';
 import { createEventRecorder } from '../../client/event-writer.ts';
 import type { InformerFactory } from '../../client/informer.ts';
 import type { NodeApi } from '../../client/node-port.ts';
@@ -154,8 +155,6 @@ function startIsolation(
     log: logOfPolicies,
     nodeName: config.name,
     clusterDNS: config.disabled.has('dns') ? [] : [cluster.clusterDNS],
-    dataDir: join(config.dataDir, 'agent'),
-    stateDir: join(config.stateDir, 'agent'),
   });
 }
 
@@ -184,6 +183,15 @@ async function startOwnContainerd({
   }
 }
 
+/** All that this board asks of its own Node: heartbeats must not reach the copy on the disk. */
+function podRangeOf({ metadata, spec }: Node): Node {
+  const { name, uid } = metadata;
+  return {
+    metadata: { ...(name && { name }), ...(uid && { uid }) },
+    spec: spec?.podCIDRs ? { podCIDRs: spec.podCIDRs } : {},
+  };
+}
+
 function createRuntime(
   { config, exec, clock, log }: NodeOptions,
   parts: {
@@ -193,7 +201,11 @@ function createRuntime(
   },
 ): Runtime {
   const { containerd, informers, overlay } = parts;
-  const node = informers.for(nodes, { fieldSelector: `metadata.name=${config.name}` });
+  const node = informers.for(nodes, {
+    fieldSelector: `metadata.name=${config.name}`,
+    transform: podRangeOf,
+    keep: { as: 'node' },
+  });
   return createCtrRuntime({
     exec,
     clock,

@@ -24,8 +24,8 @@ export class ServiceIndex implements ServiceView {
   readonly #endpointIPs = new Map<string, Map<string, number>>();
 
   constructor(informers: InformerFactory) {
-    this.#services = informers.for(services);
-    this.#slices = informers.for(endpointSlices);
+    this.#services = informers.for(services, { keep: { as: 'services' } });
+    this.#slices = informers.for(endpointSlices, { keep: { as: 'endpointslices' } });
     this.#unsubscribe = [
       this.#services.onChange({
         add: (service) => this.#addService(service),

@@ -34,6 +34,19 @@ export interface Overlay {
 
 const DEFAULT_MTU = 1500;
 
+/** What ways are made of. Not the revision: with each heartbeat the copy on the disk would change. */
+function slimNode({ metadata, spec, status }: Node): Node {
+  const { name, uid, annotations } = metadata;
+  return {
+    metadata: { ...(name && { name }), ...(uid && { uid }), ...(annotations && { annotations }) },
+    spec: {
+      ...(spec?.podCIDR && { podCIDR: spec.podCIDR }),
+      ...(spec?.podCIDRs && { podCIDRs: spec.podCIDRs }),
+    },
+    status: status?.addresses ? { addresses: status.addresses } : {},
+  };
+}
+
 /**
  * Keeps the ways to other boards' pods equal to what the Nodes say. A board alone gets no device and no route. The caller
  * starts the informers.
@@ -64,7 +77,10 @@ class BoardOverlay implements Overlay {
   constructor(options: OverlayOptions) {
     this.#options = options;
     this.#mode = options.mode;
-    this.#nodes = options.mode === 'none' ? undefined : options.informers.for(nodes);
+    this.#nodes =
+      options.mode === 'none'
+        ? undefined
+        : options.informers.for(nodes, { transform: slimNode, keep: { as: 'nodes' } });
   }
 
   get ready(): Promise<void> {

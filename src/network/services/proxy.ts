@@ -78,7 +78,10 @@ class KernelProxy implements ServiceProxy {
   start(): void {
     const { informers } = this.#options;
     const handler = { add: () => this.#touch(), update: () => this.#touch(), delete: () => this.#touch() };
-    const sources = [informers.for(services), informers.for(endpointSlices)];
+    const sources = [
+      informers.for(services, { keep: { as: 'services' } }),
+      informers.for(endpointSlices, { keep: { as: 'endpointslices' } }),
+    ];
     this.#unsubscribe = sources.map((source) => source.onChange(handler));
     void Promise.all(sources.map((source) => source.synced())).then(
       () => this.#touch(),

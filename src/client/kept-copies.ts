@@ -1,0 +1,154 @@
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { KubeObject } from '../api/resource.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
+import { LIMITS } from '../lib/limits.ts';
+import type { Logger } from '../lib/log.ts';
+import { readText, writeFileAtomic } from '../lib/secret-file.ts';
+
+/** What an informer knows, as it is kept for a start without the server. */
+export interface KeptContent {
+  readonly resourceVersion: string;
+  readonly items: readonly KubeObject[];
+}
+
+/** The copy of one informer on the disk. */
+export interface KeptCopy {
+  /** `undefined` where there is none, none that can be read, or one of another cluster. */
+  load(): Promise<KeptContent | undefined>;
+  /** Something changed; `content` is asked when it is time to write. */
+  changed(content: () => KeptContent): void;
+  /** Writes what is not written yet. */
+  stop(): Promise<void>;
+}
+
+export interface Keep {
+  /** Name of the file; one for each informer that is kept. */
+  readonly as: string;
+  /** Kept in memory (`/run`): it is of no use once the pods that it tells of are gone. */
+  readonly until?: 'reboot';
+}
+
+/** Where informers keep copies. */
+export interface KeptCopies {
+  open(keep: Keep): KeptCopy;
+}
+
+export interface KeptCopiesOptions {
+  /** Such as `/var/lib/kedge/agent`, and `/run/kedge/agent` for what a reboot ends. */
+  readonly dataDir: string;
+  readonly stateDir: string;
+  /** Tells clusters apart: what was known of one is wrong in another. */
+  readonly cluster: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export function createKeptCopies(options: KeptCopiesOptions): KeptCopies {
+  return {
+    open({ as, until }) {
+      const dir = until === 'reboot' ? options.stateDir : options.dataDir;
+      return new CopyFile(options, join(dir, 'known', `${as}.json`));
+    },
+  };
+}
+
+interface FileContent extends KeptContent {
+  readonly cluster: string;
+}
+
+/**
+ * Writes rarely: changes that come together are written together, after a write of n bytes the next one waits until so
+ * many more have been earned (`LIMITS.informer.keptBytesPerSecond`), and what is the same is not written at all.
+ */
+class CopyFile implements KeptCopy {
+  readonly #options: KeptCopiesOptions;
+  readonly #path: string;
+  /** Digest of the items in the file; unknown before it was read or written. */
+  #digest: string | undefined;
+  #mayWriteMono = 0;
+  #timer: Timer | undefined;
+  #content: (() => KeptContent) | undefined;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(options: KeptCopiesOptions, path: string) {
+    this.#options = options;
+    this.#path = path;
+  }
+
+  async load(): Promise<KeptContent | undefined> {
+    try {
+      const text = await readText(this.#path);
+      if (text === undefined) return undefined;
+      const content = JSON.parse(text) as unknown;
+      if (!isContent(content)) throw new Error('it does not hold what was written');
+      if (content.cluster !== this.#options.cluster) return undefined;
+      this.#digest = digestOf(JSON.stringify(content.items));
+      return content;
+    } catch (error) {
+      this.#options.log.warn('what was last known cannot be read', { path: this.#path, error });
+      return undefined;
+    }
+  }
+
+  changed(content: () => KeptContent): void {
+    this.#content = content;
+    if (this.#timer !== undefined) return;
+    const { clock } = this.#options;
+    const delayMs = Math.max(LIMITS.informer.keptDelayMs, this.#mayWriteMono - clock.monotonicMs());
+    this.#timer = clock.setTimer(delayMs, () => {
+      this.#timer = undefined;
+      this.#writing = this.#writing.then(() => this.#write());
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    await this.#writing;
+    await this.#write();
+  }
+
+  /** Never rejects: a full disk must not stop what the informer is for. */
+  async #write(): Promise<void> {
+    const content = this.#content;
+    this.#content = undefined;
+    if (content === undefined) return;
+    const { cluster, clock, log } = this.#options;
+    const { resourceVersion, items } = content();
+    const text = JSON.stringify(items);
+    const digest = digestOf(text);
+    if (this.#digest === undefined) await this.load();
+    if (digest === this.#digest) return;
+    const { keptBytes, keptBytesPerSecond } = LIMITS.informer;
+    if (text.length > keptBytes) {
+      log.warn('too much is known to be kept for a start without the server', {
+        path: this.#path,
+        bytes: text.length,
+      });
+      return;
+    }
+    const head = `{"cluster":${JSON.stringify(cluster)},"resourceVersion":${JSON.stringify(resourceVersion)}`;
+    try {
+      await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
+      await writeFileAtomic(this.#path, `${head},"items":${text}}\n`);
+      this.#digest = digest;
+      this.#mayWriteMono = clock.monotonicMs() + (text.length / keptBytesPerSecond) * 1000;
+    } catch (error) {
+      log.warn('what is known cannot be kept for a start without the server', { path: this.#path, error });
+    }
+  }
+}
+
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('base64');
+
+function isContent(value: unknown): value is FileContent {
+  const { cluster, resourceVersion, items } = (value ?? {}) as Partial<FileContent>;
+  return (
+    typeof cluster === 'string' &&
+    typeof resourceVersion === 'string' &&
+    Array.isArray(items) &&
+    items.every((item: Partial<KubeObject> | null) => typeof item?.metadata?.name === 'string')
+  );
+}
