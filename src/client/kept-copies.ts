@@ -28,6 +28,8 @@ export interface Keep {
   readonly as: string;
   /** Kept in memory (`/run`): it is of no use once the pods that it tells of are gone. */
   readonly until?: 'reboot';
+  /** Written almost at once: what it holds protects somebody, and changes rarely. */
+  readonly isUrgent?: boolean;
 }
 
 /** Where informers keep copies. */
@@ -47,9 +49,11 @@ export interface KeptCopiesOptions {
 
 export function createKeptCopies(options: KeptCopiesOptions): KeptCopies {
   return {
-    open({ as, until }) {
+    open({ as, until, isUrgent = false }) {
       const dir = until === 'reboot' ? options.stateDir : options.dataDir;
-      return new CopyFile(options, join(dir, 'known', `${as}.json`));
+      const { keptDelayMs, keptUrgentDelayMs } = LIMITS.informer;
+      const path = join(dir, 'known', `${as}.json`);
+      return new CopyFile(options, { path, delayMs: isUrgent ? keptUrgentDelayMs : keptDelayMs });
     },
   };
 }
@@ -59,22 +63,27 @@ interface FileContent extends KeptContent {
 }
 
 /**
- * Writes rarely: changes that come together are written together, after a write of n bytes the next one waits until so
- * many more have been earned (`LIMITS.informer.keptBytesPerSecond`), and what is the same is not written at all.
+ * Writes rarely: changes that come together are written together, what is the same is not written at all, and what
+ * changes all the time is written no faster than bytes are earned (`LIMITS.informer.keptBytesPerSecond`).
  */
 class CopyFile implements KeptCopy {
   readonly #options: KeptCopiesOptions;
   readonly #path: string;
+  readonly #delayMs: number;
   /** Digest of the items in the file; unknown before it was read or written. */
   #digest: string | undefined;
-  #mayWriteMono = 0;
+  /** Bytes that may be written now, as of `#earnedMono`; below zero after a write that was larger. */
+  #earnedBytes: number = LIMITS.informer.keptBurstBytes;
+  #earnedMono: number;
   #timer: Timer | undefined;
   #content: (() => KeptContent) | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(options: KeptCopiesOptions, path: string) {
+  constructor(options: KeptCopiesOptions, { path, delayMs }: { path: string; delayMs: number }) {
     this.#options = options;
     this.#path = path;
+    this.#delayMs = delayMs;
+    this.#earnedMono = options.clock.monotonicMs();
   }
 
   async load(): Promise<KeptContent | undefined> {
@@ -96,11 +105,22 @@ class CopyFile implements KeptCopy {
     this.#content = content;
     if (this.#timer !== undefined) return;
     const { clock } = this.#options;
-    const delayMs = Math.max(LIMITS.informer.keptDelayMs, this.#mayWriteMono - clock.monotonicMs());
+    const { keptBytesPerSecond } = LIMITS.informer;
+    const debtMs = (-Math.min(0, this.#earn()) / keptBytesPerSecond) * 1000;
+    const delayMs = Math.max(this.#delayMs, debtMs);
     this.#timer = clock.setTimer(delayMs, () => {
       this.#timer = undefined;
       this.#writing = this.#writing.then(() => this.#write());
     });
+  }
+
+  #earn(): number {
+    const { keptBytesPerSecond, keptBurstBytes } = LIMITS.informer;
+    const nowMono = this.#options.clock.monotonicMs();
+    const earned = ((nowMono - this.#earnedMono) / 1000) * keptBytesPerSecond;
+    this.#earnedBytes = Math.min(keptBurstBytes, this.#earnedBytes + earned);
+    this.#earnedMono = nowMono;
+    return this.#earnedBytes;
   }
 
   async stop(): Promise<void> {
@@ -115,13 +135,13 @@ class CopyFile implements KeptCopy {
     const content = this.#content;
     this.#content = undefined;
     if (content === undefined) return;
-    const { cluster, clock, log } = this.#options;
+    const { cluster, log } = this.#options;
     const { resourceVersion, items } = content();
     const text = JSON.stringify(items);
     const digest = digestOf(text);
     if (this.#digest === undefined) await this.load();
     if (digest === this.#digest) return;
-    const { keptBytes, keptBytesPerSecond } = LIMITS.informer;
+    const { keptBytes } = LIMITS.informer;
     if (text.length > keptBytes) {
       log.warn('too much is known to be kept for a start without the server', {
         path: this.#path,
@@ -134,7 +154,7 @@ class CopyFile implements KeptCopy {
       await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
       await writeFileAtomic(this.#path, `${head},"items":${text}}\n`);
       this.#digest = digest;
-      this.#mayWriteMono = clock.monotonicMs() + (text.length / keptBytesPerSecond) * 1000;
+      this.#earnedBytes = this.#earn() - text.length;
     } catch (error) {
       log.warn('what is known cannot be kept for a start without the server', { path: this.#path, error });
     }

@@ -234,6 +234,8 @@ export const LIMITS = {
     /** Signing requests are kept so long once they are settled, and while nobody decides (upstream's cleaner). */
     csrSettledMs: 3_600_000,
     csrPendingMs: 24 * 3_600_000,
+    /** How often a node is looked at whose name another board asks for. */
+    nameLookMs: 2000,
     /** Tokens are looked at again at least so often: the clock may have been set. */
     tokenLookMs: 24 * 3_600_000,
     namespaceRetryBaseMs: 1000,
@@ -249,8 +251,10 @@ export const LIMITS = {
     outageMs: 200,
     /** Changes within this are written to the disk together. */
     keptDelayMs: 5000,
-    /** What one copy may cost a flash card when its objects change all the time: 5.5 MB a day. */
+    keptUrgentDelayMs: 200,
+    /** What one copy may cost a flash card when its objects change all the time: 5.5 MB a day; and in a burst. */
     keptBytesPerSecond: 64,
+    keptBurstBytes: 64 * 1024,
     keptBytes: 16 * 1024 * 1024,
   },
   events: {
@@ -345,6 +349,8 @@ export const LIMITS = {
     containerdRetryBaseMs: 500,
     containerdRetryMaxMs: 30_000,
     containerdReadyMs: 30_000,
+    /** Pods without a sandbox whose last addresses are remembered. */
+    rememberedPods: 512,
     /** containerd's own log, cut when it starts. */
     containerdLogBytes: 1024 * 1024,
   },
@@ -388,8 +394,8 @@ export const LIMITS = {
     leaseRenewMs: 10_000,
     nodeStatusMs: 300_000,
     imagesInStatus: 50,
-    /** How long the API may take before known pods are started from the disk. */
-    offlineAfterMs: 3000,
+    /** How long the API may take before known pods are started from the disk; informers fall back a little earlier. */
+    offlineAfterMs: 3500,
     tokenRetryMs: 500,
     /** A pod that does not take a connection by then does not take one. */
     connectPodMs: 10_000,
@@ -407,14 +413,14 @@ export const LIMITS = {
   join: {
     /** One certificate in PEM is one kilobyte. */
     authorityBytes: 64 * 1024,
-    /** How long a signing request may take: approval and signature are made by the server itself. */
-    certificateMs: 30_000,
-    /** How long a board waits for its name: longer than a server needs to see that its last owner is silent. */
-    nameTakenMs: 90_000,
-    nameRetryMs: 10_000,
+    /** How long a signing request may take: longer than a server needs to see that the last owner of a name is silent. */
+    certificateMs: 90_000,
+    /** A request that takes longer than this is said. */
+    certificateSayMs: 3000,
     retryBaseMs: 1000,
     retryMaxMs: 60_000,
     /** Between two tries to join again while pods run. */
+    rejoinBaseMs: 10_000,
     rejoinMaxMs: 600_000,
     /** How often a certificate's end is looked at: the clock may have been set meanwhile. */
     renewalLookMs: 24 * 3_600_000,

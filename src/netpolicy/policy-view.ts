@@ -47,7 +47,9 @@ export class PolicyView {
   constructor(options: PolicyViewOptions, onChange: () => void) {
     this.#options = options;
     this.#onChange = onChange;
-    this.#policies = options.informers.for(networkPolicies, { keep: { as: 'networkpolicies' } });
+    this.#policies = options.informers.for(networkPolicies, {
+      keep: { as: 'networkpolicies', isUrgent: true },
+    });
   }
 
   start(): void {
@@ -132,7 +134,7 @@ export class PolicyView {
     });
     const namespaceInformer = informers.for(namespaces, {
       transform: slimNamespace,
-      keep: { as: 'namespaces' },
+      keep: { as: 'namespaces', isUrgent: true },
     });
     const changed = (): void => this.#onChange();
     const off = [

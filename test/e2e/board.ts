@@ -27,8 +27,9 @@ export interface BoardOptions {
   /** More flags of `kedge server`, or of `kedge agent`. */
   readonly flags?: readonly string[];
   readonly agent?: boolean;
-  /** The board whose server this one joins; it then runs `kedge agent`, with the server's node token. */
+  /** The board whose server this one joins; it then runs `kedge agent`, with the server's node token or this one. */
   readonly server?: Board;
+  readonly token?: string;
   /** What it is plugged into; a link of its own that leads nowhere by default. */
   readonly lan?: Network;
   /** Last part of its address, and of its node's name when it is not the first board. */
@@ -65,6 +66,8 @@ export class Lan implements Network {
   /** Gives a board's namespace an `eth0` on this switch. */
   plug(namespace: string, host: number): void {
     const port = `port${host}`;
+    // The end of a board's namespace takes the link away, but not at once.
+    this.enter(['sh', '-c', `ip link delete ${port} 2>/dev/null || true`]);
     this.enter(['ip', 'link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace]);
     this.enter(['ip', 'link', 'set', port, 'master', 'lan', 'up']);
   }
@@ -126,6 +129,7 @@ export class Board {
   readonly #agent: boolean;
   readonly #binary: string;
   readonly #joined: Board | undefined;
+  readonly #token: string | undefined;
   readonly #lan: Network | undefined;
   readonly host: number;
   readonly nodeName: string;
@@ -141,6 +145,7 @@ export class Board {
     this.#agent = options.agent ?? true;
     this.#binary = options.binary ?? KEDGE;
     this.#joined = options.server;
+    this.#token = options.token;
     this.#lan = options.lan;
     this.host = options.host ?? 2;
     this.nodeName = this.host === 2 ? 'board' : `board${this.host}`;
@@ -272,8 +277,10 @@ export class Board {
   get argv(): readonly string[] {
     if (!this.#joined) return ['server', ...this.serverFlags];
     const { address, dataDir } = this.#joined;
-    const join = ['--server', `https://${address}:6443`, '--token-file', `${dataDir}/server/node-token`];
-    return ['agent', ...this.#commonFlags, ...join, ...this.#flags];
+    const token =
+      this.#token === undefined ? ['--token-file', `${dataDir}/server/node-token`] : ['--token', this.#token];
+    const server = ['--server', `https://${address}:6443`];
+    return ['agent', ...this.#commonFlags, ...server, ...token, ...this.#flags];
   }
 
   /** Starts `kedge server` and waits until `/readyz` answers (and the node is Ready, with an agent). */

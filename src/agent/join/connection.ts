@@ -11,14 +11,7 @@ import { LIMITS } from '../../lib/limits.ts';
 import { errorText, type Logger } from '../../lib/log.ts';
 import type { ServerAddress } from '../tunnel/tunnel.ts';
 import { endOf, type Identity, IdentityFile, nodeNameOf } from './identity.ts';
-import {
-  isForeignServer,
-  JoinRefused,
-  joinCluster,
-  NameTaken,
-  SERVER_NAME,
-  unreachableText,
-} from './join.ts';
+import { isForeignServer, JoinRefused, joinCluster, SERVER_NAME, unreachableText } from './join.ts';
 import { KnownClusterFile } from './known-cluster.ts';
 import { Renewal } from './renewal.ts';
 import { ServerAddresses, serversOf } from './server-addresses.ts';
@@ -82,33 +75,31 @@ interface Parts {
   readonly addresses: ServerAddresses;
 }
 
-/** Asks until the board has joined; a name that is taken may become free. */
+/** Asks until the board has joined. */
 async function firstJoin(parts: Parts, stored: Identity | undefined): Promise<Identity> {
   const { nodeName, token, clock, log, signal, random = Math.random } = parts.options;
   if (token === undefined)
     throw new JoinRefused('this board has not joined yet: give --token or --token-file (or KEDGE_TOKEN)');
-  const { retryBaseMs, retryMaxMs, nameRetryMs, nameTakenMs } = LIMITS.join;
-  const startMs = clock.monotonicMs();
+  const { retryBaseMs, retryMaxMs } = LIMITS.join;
   let said = '';
   for (let failures = 0; ; failures++) {
     const server = parts.addresses.current;
     try {
       // An authority that the token does not speak of is that of another cluster.
       const caPem = stored && isOf(token, stored) ? stored.caPem : undefined;
-      const identity = await joinCluster({ server, token, nodeName, caPem, clock, signal });
+      const identity = await joinCluster({ server, token, nodeName, caPem, clock, log, signal });
       await parts.file.write(identity);
       log.info('joined the cluster', { server, node: nodeName });
       return identity;
     } catch (error) {
       signal.throwIfAborted();
-      const isPatient = error instanceof NameTaken && clock.monotonicMs() - startMs < nameTakenMs;
-      if (error instanceof JoinRefused && !isPatient) throw error;
-      const why = isPatient ? `${errorText(error)}; waiting whether it is gone` : unreachableText(error);
+      if (error instanceof JoinRefused) throw error;
+      const why = unreachableText(error);
       if (why !== said) log.warn('cannot join yet, trying again', { server, error: why });
       said = why;
       parts.addresses.failed(server);
       const ceilingMs = Math.min(retryMaxMs, retryBaseMs * 2 ** Math.min(failures, 16));
-      await sleep(clock, isPatient ? nameRetryMs : ceilingMs * (0.5 + random() / 2), signal);
+      await sleep(clock, ceilingMs * (0.5 + random() / 2), signal);
     }
   }
 }
@@ -272,14 +263,14 @@ class Connection implements ServerConnection {
       const server = this.#parts.addresses.current;
       try {
         const caPem = this.#isForeign && !isOf(token, this.#identity) ? undefined : this.#identity.caPem;
-        await this.#take(await joinCluster({ server, token, nodeName, caPem, clock, signal }));
+        await this.#take(await joinCluster({ server, token, nodeName, caPem, clock, log, signal }));
         log.info('joined the cluster anew', { server, node: nodeName });
         return;
       } catch (error) {
         if (signal.aborted) return;
         log.error('cannot join anew, will try again; pods go on', { server, error: unreachableText(error) });
-        const { nameRetryMs, rejoinMaxMs } = LIMITS.join;
-        const ceilingMs = Math.min(rejoinMaxMs, nameRetryMs * 2 ** Math.min(failures, 16));
+        const { rejoinBaseMs, rejoinMaxMs } = LIMITS.join;
+        const ceilingMs = Math.min(rejoinMaxMs, rejoinBaseMs * 2 ** Math.min(failures, 16));
         await sleep(clock, ceilingMs * (0.5 + random() / 2), signal).catch(() => {});
       }
     }

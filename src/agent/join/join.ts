@@ -4,7 +4,7 @@ import { CA_CERTS_PATH } from '../../client/join-paths.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { caHashOf, type JoinToken } from '../../lib/join-token.ts';
 import { LIMITS } from '../../lib/limits.ts';
-import { errorText } from '../../lib/log.ts';
+import { errorText, type Logger } from '../../lib/log.ts';
 import { readCertificate } from '../../lib/pki/certificate.ts';
 import type { Identity } from './identity.ts';
 import { CertificateRefused, requestCertificate } from './request-certificate.ts';
@@ -16,11 +16,7 @@ const NAME_TAKEN = 'NodeNameTaken';
 
 /** Trying again is no use: a person has to change something. The message says what. */
 export class JoinRefused extends Error {
-  override readonly name: string = 'JoinRefused';
-}
-/** The name belongs to another board, which may turn out to be gone. */
-export class NameTaken extends JoinRefused {
-  override readonly name = 'NameTaken';
+  override readonly name = 'JoinRefused';
 }
 
 export interface JoinOptions {
@@ -30,6 +26,7 @@ export interface JoinOptions {
   /** The authority that is known already; without it, it is fetched and checked against the token. */
   readonly caPem: string | undefined;
   readonly clock: Clock;
+  readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
@@ -38,11 +35,11 @@ export interface JoinOptions {
  * the server, then shows the secret and asks for a certificate. Throws `JoinRefused` for good, anything else for now.
  */
 export async function joinCluster(options: JoinOptions): Promise<Identity> {
-  const { server, token, nodeName, clock, signal } = options;
+  const { server, token, nodeName, clock, log, signal } = options;
   const caPem = options.caPem ?? (await fetchAuthority(server, token));
   const client = createHttpsClient({ server, ca: caPem, serverName: SERVER_NAME, token: token.secret });
   try {
-    return { caPem, ...(await requestCertificate({ client, nodeName, clock, signal })) };
+    return { caPem, ...(await requestCertificate({ client, nodeName, clock, log, signal })) };
   } catch (error) {
     throw refusal(error, options) ?? error;
   } finally {
@@ -83,7 +80,7 @@ export async function fetchAuthority(server: string, token: JoinToken): Promise<
 function refusal(error: unknown, { server, token, nodeName }: JoinOptions): JoinRefused | undefined {
   if (error instanceof CertificateRefused) {
     if (error.reason === NAME_TAKEN)
-      return new NameTaken(
+      return new JoinRefused(
         `another board is at work as ${JSON.stringify(nodeName)}: give this one another --node-name, or stop the other`,
         { cause: error },
       );

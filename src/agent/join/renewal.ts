@@ -69,7 +69,7 @@ export class Renewal {
     const { client, nodeName, clock, log } = this.#options;
     let nextMs: number = LIMITS.join.renewalRetryMs;
     try {
-      const fresh = await requestCertificate({ client, nodeName, clock, signal: this.#abort.signal });
+      const fresh = await requestCertificate({ client, nodeName, clock, log, signal: this.#abort.signal });
       await this.#options.onRenewed(fresh);
       const leftMs = this.#dueInMs();
       if (leftMs > 0) nextMs = leftMs;

@@ -3,6 +3,7 @@ import type { CertificateSigningRequest } from '../../api/types.gen.ts';
 import type { Client } from '../../client/port.ts';
 import { type Clock, sleep } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
+import type { Logger } from '../../lib/log.ts';
 import { type CertificateAndKey, readCertificate } from '../../lib/pki/certificate.ts';
 import { createCertificateRequest } from '../../lib/pki/certificate-request.ts';
 import { generateKeyPem, privateKey } from '../../lib/pki/key.ts';
@@ -22,6 +23,7 @@ export interface CertificateOptions {
   readonly client: Client;
   readonly nodeName: string;
   readonly clock: Clock;
+  readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
@@ -56,7 +58,7 @@ export async function requestCertificate(options: CertificateOptions): Promise<C
 /** Waits until the request is signed or refused. */
 async function issued(
   created: CertificateSigningRequest,
-  { client, clock, signal }: CertificateOptions,
+  { client, clock, log, signal }: CertificateOptions,
 ): Promise<string> {
   const { name = '', resourceVersion = '' } = created.metadata;
   const over = new AbortController();
@@ -64,6 +66,9 @@ async function issued(
   void sleep(clock, LIMITS.join.certificateMs, either).then(
     () => over.abort(),
     () => {},
+  );
+  const sayLater = clock.setTimer(LIMITS.join.certificateSayMs, () =>
+    log.info('waiting for the cluster to sign the certificate of this board', { csr: name }),
   );
   try {
     const events = client.watch(certificateSigningRequests, {
@@ -77,6 +82,7 @@ async function issued(
       if (pem !== undefined) return pem;
     }
   } finally {
+    sayLater.cancel();
     over.abort();
   }
   signal.throwIfAborted();

@@ -2,6 +2,7 @@ import * as resources from '../../api/resources.gen.ts';
 import { isNotFound } from '../../api/status.ts';
 import type { CertificateSigningRequest, Node, SubjectAccessReview } from '../../api/types.gen.ts';
 import type { Client } from '../../client/port.ts';
+import { LIMITS } from '../../lib/limits.ts';
 import { startControlLoop } from '../framework/control-loop.ts';
 import type { Controller } from '../port.ts';
 import { hasCondition, requestOf, withCondition } from './conditions.ts';
@@ -36,17 +37,18 @@ export function recognizeNodeClient(csr: CertificateSigningRequest): Recognized 
 }
 
 /**
- * Whether a board by this name is at work. Told by the condition that the node lifecycle controller turns to Unknown
+ * Whether a board by this name may be at work. Told by the condition that the node lifecycle controller turns to Unknown
  * once it has not heard from it for `LIMITS.controllers.nodeSilenceMs` by its own watch: no clock of a board counts.
  */
-export function isAlive(node: Node | undefined): boolean {
+function maybeAlive(node: Node | undefined): boolean {
   const ready = node?.status?.conditions?.find(({ type }) => type === 'Ready');
   return ready !== undefined && ready.status !== 'Unknown';
 }
 
 /**
  * Approves client certificates of nodes: renewals by the node itself, and first ones for whoever may have a node join.
- * A name that a living board has is denied to any other; that of a board that is silent or gone may be taken over.
+ * While a board of that name may be at work the request waits: it is denied as soon as that board is heard of, and
+ * granted once that board has been silent for too long, so that a board that was set up anew gets its own name back.
  */
 export const approvingController: Controller = {
   name: 'certificatesigningrequest-approving-controller',
@@ -54,39 +56,55 @@ export const approvingController: Controller = {
     const { client, clock } = context;
     const log = context.log.child('csrapproving');
     const requests = context.informers.for(resources.certificateSigningRequests);
+    /** When the board that has the name was last heard of, as its Lease said when the request was first looked at. */
+    const lastHeard = new Map<string, string>();
+    const settle = async (csr: CertificateSigningRequest, condition: Decision): Promise<undefined> => {
+      const decided = withCondition(csr, condition, clock.now());
+      await client.update(resources.certificateSigningRequests, decided, { subresource: 'approval' });
+      lastHeard.delete(csr.metadata.uid ?? '');
+    };
     const loop = startControlLoop({
       context,
       name: 'csrapproving',
       informers: [requests],
       reconcile: async (name) => {
         const csr = requests.store.get(undefined, name);
-        if (!csr || csr.status?.certificate || hasCondition(csr, 'Approved') || hasCondition(csr, 'Denied'))
-          return undefined;
+        if (!csr || isSettled(csr)) return undefined;
         const recognized = recognizedOrNone(csr);
         const right = recognized && (await firstRight(client, csr, recognized));
         if (recognized === undefined || right === undefined) return undefined;
         const { nodeName } = recognized;
-        if (right.subresource === 'nodeclient' && isAlive(await nodeNamed(client, nodeName))) {
+        if (right.subresource === 'nodeclient' && maybeAlive(await nodeNamed(client, nodeName))) {
+          const { uid = '' } = csr.metadata;
+          const heard = await renewalOf(client, nodeName);
+          if ((lastHeard.get(uid) ?? heard) === heard) {
+            lastHeard.set(uid, heard);
+            return LIMITS.controllers.nameLookMs;
+          }
           const message = `a board that is at work has the name ${JSON.stringify(nodeName)}`;
           log.warn('refused a second board of the same name', { node: nodeName, csr: name });
-          const denied = withCondition(csr, { type: 'Denied', reason: NAME_TAKEN, message }, clock.now());
-          await client.update(resources.certificateSigningRequests, denied, { subresource: 'approval' });
-          return undefined;
+          return await settle(csr, { type: 'Denied', reason: NAME_TAKEN, message });
         }
-        const { message } = right;
-        const approved = withCondition(
-          csr,
-          { type: 'Approved', reason: 'AutoApproved', message },
-          clock.now(),
-        );
-        await client.update(resources.certificateSigningRequests, approved, { subresource: 'approval' });
-        return undefined;
+        return await settle(csr, { type: 'Approved', reason: 'AutoApproved', message: right.message });
       },
     });
     loop.enqueueAll(requests);
+    loop.onStop(requests.onChange({ delete: ({ metadata }) => void lastHeard.delete(metadata.uid ?? '') }));
     return loop.stop;
   },
 };
+
+type Decision = Parameters<typeof withCondition>[1];
+
+const isSettled = (csr: CertificateSigningRequest): boolean =>
+  Boolean(csr.status?.certificate) || hasCondition(csr, 'Approved') || hasCondition(csr, 'Denied');
+
+/** What the Lease of a node says; differs whenever the node was heard of. */
+async function renewalOf(client: Client, nodeName: string): Promise<string> {
+  const ref = { namespace: 'kube-node-lease', name: nodeName };
+  const lease = await client.get(resources.leases, ref).catch(ignoreNotFound);
+  return lease?.metadata.resourceVersion ?? '';
+}
 
 /** A request that cannot be read waits for a person, or for the cleaner. */
 function recognizedOrNone(csr: CertificateSigningRequest): Recognized | undefined {
@@ -127,8 +145,10 @@ async function firstRight(
 }
 
 async function nodeNamed(client: Client, name: string): Promise<Node | undefined> {
-  return await client.get(resources.nodes, { name }).catch((error: unknown) => {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  });
+  return await client.get(resources.nodes, { name }).catch(ignoreNotFound);
+}
+
+function ignoreNotFound(error: unknown): undefined {
+  if (isNotFound(error)) return undefined;
+  throw error;
 }

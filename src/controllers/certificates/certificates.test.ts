@@ -103,7 +103,16 @@ class Signing extends TestCluster {
 
   async node(status: 'True' | 'False' | 'Unknown'): Promise<void> {
     const node: Node = { metadata: { name: 'pi' }, status: { conditions: [{ type: 'Ready', status }] } };
-    await this.client.create(resources.nodes, node);
+    await this.client
+      .create(resources.nodes, node)
+      .catch(() => this.client.update(resources.nodes, node, { subresource: 'status' }));
+  }
+
+  async renewLease(): Promise<void> {
+    const lease = { metadata: { name: 'pi', namespace: 'kube-node-lease' }, spec: {} };
+    await this.client
+      .create(resources.leases, lease)
+      .catch(() => this.client.update(resources.leases, lease));
   }
 }
 
@@ -144,18 +153,27 @@ describe('a request for the certificate of a node', () => {
     ]);
   });
 
-  it.each([
-    ['True', 'Denied'],
-    ['False', 'Denied'],
-    ['Unknown', 'Approved'],
-  ] as const)('of the name of a board whose Ready is %s: %s', async (status, outcome) => {
+  it.each(['True', 'False'] as const)('waits while a board of the name has Ready %s', async (status) => {
     await cluster.node(status);
     const name = await cluster.ask({});
-    const [condition] = await cluster.conditions(name);
-    expect(condition).toMatch(new RegExp(`^${outcome}`));
-    if (outcome === 'Denied')
-      expect(condition).toBe('Denied NodeNameTaken: a board that is at work has the name "pi"');
-    expect((await cluster.look(name)).status?.certificate !== undefined).toBe(outcome === 'Approved');
+    await cluster.settle(20_000);
+    expect(await cluster.conditions(name)).toEqual([]);
+    await cluster.renewLease();
+    await cluster.settle(3000);
+    expect(await cluster.conditions(name)).toEqual([
+      'Denied NodeNameTaken: a board that is at work has the name "pi"',
+    ]);
+    expect((await cluster.look(name)).status?.certificate).toBeUndefined();
+  });
+
+  it('takes the name of a board that has fallen silent', async () => {
+    await cluster.renewLease();
+    await cluster.node('True');
+    const name = await cluster.ask({});
+    await cluster.settle(20_000);
+    await cluster.node('Unknown');
+    await cluster.settle(3000);
+    expect(await cluster.conditions(name)).toEqual([expect.stringMatching(/^Approved/)]);
   });
 
   it.each<[Wanted]>([

@@ -33,6 +33,8 @@ export function kedgeConfList(options: {
     plugins: [
       {
         type: 'ptp',
+        // A pod keeps its address over a reboot: what others last knew of it stays true.
+        capabilities: { ips: true },
         ipMasq: false,
         ...(mtu === undefined ? {} : { mtu }),
         ipam: {

@@ -79,7 +79,7 @@ describe('CNI', () => {
     ).rejects.toThrow(/is not a file name/);
   });
 
-  it('asks for port mappings only where there are some', async () => {
+  it('asks for port mappings and addresses only where there are some, and only who can', async () => {
     const conf = kedgeConfList({ podCidrs: ['10.42.0.0/24', 'fd42::/64'], leaseDir: '/run/x' });
     const portmap = conf.plugins[1] ?? { type: '' };
     const ports = [{ containerPort: 80, hostPort: 8080, protocol: 'TCP' as const }];
@@ -87,6 +87,15 @@ describe('CNI', () => {
       runtimeConfig: { portMappings: [{ containerPort: 80, hostPort: 8080, protocol: 'tcp' }] },
     });
     expect(pluginInput({ conf, ports: [] }, portmap, undefined)).not.toHaveProperty('runtimeConfig');
+    const wantedIps = ['10.42.0.7'];
+    expect(pluginInput({ conf, ports, wantedIps }, portmap, undefined)).not.toHaveProperty(
+      'runtimeConfig.ips',
+    );
+    const [ptp = { type: '' }] = conf.plugins;
+    expect(pluginInput({ conf, ports, wantedIps }, ptp, undefined)).toMatchObject({
+      runtimeConfig: { ips: wantedIps },
+    });
+    expect(pluginInput({ conf, ports }, ptp, undefined)).not.toHaveProperty('runtimeConfig');
     expect(conf.plugins[0]).toMatchObject({
       type: 'ptp',
       ipam: { routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }], dataDir: '/run/x' },

@@ -13,6 +13,8 @@ export interface Attachment {
   readonly podNamespace: string;
   readonly podName: string;
   readonly ports: readonly PortMapping[];
+  /** Addresses to ask for, where the configuration has the capability `ips`; ADD fails when one cannot be had. */
+  readonly wantedIps?: readonly string[];
   /** The last plugin's answer; absent while ADD has not come back. */
   readonly result?: CniResult;
 }
@@ -107,25 +109,21 @@ function pluginsFor({ conf, ports }: Attachment): readonly PluginConf[] {
 
 /** The configuration a plugin reads on its standard input. */
 export function pluginInput(
-  { conf, ports }: Pick<Attachment, 'conf' | 'ports'>,
+  { conf, ports, wantedIps = [] }: Pick<Attachment, 'conf' | 'ports' | 'wantedIps'>,
   plugin: PluginConf,
   prevResult: CniResult | undefined,
 ): object {
   const { capabilities, ...own } = plugin;
+  const portMappings = ports.map(({ protocol, ...port }) => ({ ...port, protocol: protocol.toLowerCase() }));
+  const runtimeConfig = {
+    ...(capabilities?.['portMappings'] && portMappings.length > 0 ? { portMappings } : {}),
+    ...(capabilities?.['ips'] && wantedIps.length > 0 ? { ips: wantedIps } : {}),
+  };
   return {
     ...own,
     cniVersion: conf.cniVersion,
     name: conf.name,
-    ...(capabilities?.['portMappings'] && ports.length > 0
-      ? {
-          runtimeConfig: {
-            portMappings: ports.map(({ protocol, ...port }) => ({
-              ...port,
-              protocol: protocol.toLowerCase(),
-            })),
-          },
-        }
-      : {}),
+    ...(Object.keys(runtimeConfig).length > 0 ? { runtimeConfig } : {}),
     ...(prevResult === undefined ? {} : { prevResult }),
   };
 }

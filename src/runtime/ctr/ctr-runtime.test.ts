@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
@@ -360,6 +360,24 @@ describe('ctr runtime', { timeout: 30_000 }, () => {
     const hierarchies = await readdir('/sys/fs/cgroup');
     expect(hierarchies.filter((name) => existsSync(join('/sys/fs/cgroup', name, cgroup)))).toEqual([]);
     expect((await mountsBelow(join(containerd.dir, 'run'))).length).toBe(0);
+  });
+
+  it('gives a pod that needs a new network the address it had, unless another pod has it', async () => {
+    const addressOf = async (wanted: string) =>
+      (await runtime.listSandboxes()).find(({ uid }) => uid === wanted)?.ips[0] ?? '';
+    const uid = await pod();
+    const before = await addressOf(uid);
+    await pod();
+    await runtime.removeSandbox(uid);
+    await runtime.createSandbox(sandboxConfig({ uid }));
+    expect(await addressOf(uid)).toBe(before);
+    await runtime.removeSandbox(uid);
+    const lease = join(containerd.dir, 'run/cni/kedge', before);
+    await writeFile(lease, 'somebody-else\neth0');
+    await runtime.createSandbox(sandboxConfig({ uid }));
+    expect(await addressOf(uid)).toMatch(new RegExp(`^${containerd.addressPrefix}\\.`));
+    expect(await addressOf(uid)).not.toBe(before);
+    await rm(lease);
   });
 
   it('says what to do about a pod range or a plugin that is missing', async () => {

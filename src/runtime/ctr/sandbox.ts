@@ -3,9 +3,10 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../lib/clock.ts';
 import type { Exec } from '../../lib/exec.ts';
+import { LIMITS } from '../../lib/limits.ts';
 import type { Cgroups } from '../cgroups.ts';
 import type { ConfList } from '../cni/conflist.ts';
-import { type Attachment, addressesOf, type CniRunner } from '../cni/network.ts';
+import { type Attachment, addressesOf, type CniResult, type CniRunner } from '../cni/network.ts';
 import { isNamespace } from '../namespaces.ts';
 import type { Sandbox, SandboxConfig } from '../port.ts';
 import { unmountAll } from './mounts.ts';
@@ -58,6 +59,8 @@ const NETWORK_SYSCTLS = {
 export class Sandboxes {
   readonly #options: SandboxesOptions;
   readonly #records: Records<SandboxRecord>;
+  /** Addresses that pods had, to be asked for again: a reboot takes a pod's network, but not the pod. */
+  readonly #lastIps = new Map<string, readonly string[]>();
 
   constructor(options: SandboxesOptions) {
     this.#options = options;
@@ -69,7 +72,7 @@ export class Sandboxes {
   }
 
   async create(config: SandboxConfig): Promise<Sandbox> {
-    const { clock, cgroups, cni, network } = this.#options;
+    const { clock, cgroups, network } = this.#options;
     const existing = this.#records.get(config.uid);
     if (existing) {
       if (await this.#isReady(existing)) {
@@ -94,7 +97,7 @@ export class Sandboxes {
     try {
       await Promise.all([this.#unshare(config), cgroups.ensure(config.cgroupParent)]);
       if (record.attachment) {
-        const result = await cni.add(record.attachment);
+        const result = await this.#plug(record.attachment);
         record = { ...record, ips: addressesOf(result), attachment: { ...record.attachment, result } };
         await this.#records.save(config.uid, record);
       }
@@ -105,9 +108,33 @@ export class Sandboxes {
     return this.#describe(record);
   }
 
+  /** With the address that the pod had before, if nobody else has it now. */
+  async #plug(attachment: Attachment): Promise<CniResult> {
+    const { cni } = this.#options;
+    const wantedIps = this.#lastIps.get(attachment.containerId);
+    this.#lastIps.delete(attachment.containerId);
+    if (wantedIps !== undefined) {
+      try {
+        return await cni.add({ ...attachment, wantedIps });
+      } catch {
+        // Another address is better than none; what went wrong otherwise goes wrong again.
+        await cni.del(attachment).catch(() => {});
+      }
+    }
+    return await cni.add(attachment);
+  }
+
+  #remember(uid: string, ips: readonly string[]): void {
+    this.#lastIps.set(uid, ips);
+    const [oldest] = this.#lastIps.keys();
+    if (this.#lastIps.size > LIMITS.runtime.rememberedPods && oldest !== undefined)
+      this.#lastIps.delete(oldest);
+  }
+
   /** Containers must be gone already. */
   async remove(uid: string): Promise<void> {
     const record = this.#records.get(uid);
+    if (record && record.ips.length > 0) this.#remember(uid, record.ips);
     const dir = this.#dir(uid);
     if (record?.attachment) await this.#options.cni.del(record.attachment);
     await unmountAll(this.#options.exec, dir);
