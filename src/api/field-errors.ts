@@ -15,6 +15,12 @@ export const invalidValue = (field: string, value: unknown, detail: string): Fie
   reason: 'FieldValueInvalid',
   message: `Invalid value: ${shown(value)}: ${detail}`,
 });
+/** The same of something that is too large to be shown. */
+export const invalidHere = (field: string, detail: string): FieldError => ({
+  field,
+  reason: 'FieldValueInvalid',
+  message: `Invalid value: ${detail}`,
+});
 export const notSupported = (field: string, value: unknown, supported: readonly string[]): FieldError => ({
   field,
   reason: 'FieldValueNotSupported',

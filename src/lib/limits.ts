@@ -59,6 +59,8 @@ export const LIMITS = {
     patterns: 200,
     /** Parts of compiled schemas kept (about 200 bytes each); the longest unused goes first. */
     compiledNodes: 30_000,
+    /** What all rules of a schema may cost for one object, in upstream's units (RuntimeCELCostBudget). */
+    rulesCost: 10_000_000,
     /** Writes that may have been under way, checked under the schema of before, when a definition changed. */
     raceRevisions: 1024,
     /** Objects of a definition that is deleted, removed at once. */

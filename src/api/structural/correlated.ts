@@ -10,7 +10,7 @@ export class Correlated {
   readonly old: unknown;
   readonly #schema: StructuralSchema;
   #isEqual: boolean | undefined;
-  #oldByKey: Map<string, unknown> | undefined;
+  #oldItem: ((item: unknown) => unknown) | undefined;
 
   constructor(value: unknown, old: unknown, schema: StructuralSchema) {
     this.value = value;
@@ -33,14 +33,23 @@ export class Correlated {
 
   /** Only items of lists with keys are the same from one update to the next. */
   index(index: number): Correlated | undefined {
-    const { items, listType, listMapKeys = [] } = this.#schema;
-    if (listType !== 'map' || !items || !Array.isArray(this.value) || !Array.isArray(this.old))
-      return undefined;
-    this.#oldByKey ??= new Map(this.old.map((item: unknown) => [keyOf(item, listMapKeys), item]));
+    const { items } = this.#schema;
+    if (!items || !Array.isArray(this.value)) return undefined;
+    this.#oldItem ??= oldItemsOf(this.old, this.#schema);
     const value: unknown = this.value[index];
-    const old = this.#oldByKey.get(keyOf(value, listMapKeys));
+    const old = this.#oldItem(value);
     return old === undefined ? undefined : new Correlated(value, old, items);
   }
+}
+
+/** Finds the item a list had before in place of one it has now; only lists with keys tell them apart. */
+export function oldItemsOf(
+  old: unknown,
+  { listType, listMapKeys = [] }: StructuralSchema,
+): (item: unknown) => unknown {
+  if (listType !== 'map' || !Array.isArray(old)) return () => undefined;
+  const byKey = new Map(old.map((item: unknown) => [keyOf(item, listMapKeys), item]));
+  return (item) => byKey.get(keyOf(item, listMapKeys));
 }
 
 function keyOf(item: unknown, keys: readonly string[]): string {

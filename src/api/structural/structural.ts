@@ -161,8 +161,9 @@ interface Parts {
   readonly checks: Checks | undefined;
 }
 
-function innerBits({ properties, additional, items }: Parts): number {
+function innerBits({ properties, additional, items, checks }: Parts): number {
   let bits = items?.has ?? 0;
+  for (const one of checks?.allOf ?? []) bits |= one.has & HAS.rules;
   if (typeof additional === 'object') bits |= additional.has;
   for (const one of properties.values()) bits |= one.has;
   return bits;

@@ -1,6 +1,6 @@
 import { TypeMismatchError } from '../decode/conform.ts';
 import { invalidValue } from '../field-errors.ts';
-import { copyJson, equalJson, isObject } from '../json-value.ts';
+import { copyJson, equalJson } from '../json-value.ts';
 import type { FieldError } from '../status.ts';
 import { coerceEmbedded, type MetadataRule, validateEmbedded } from './embedded.ts';
 import { prune } from './prune.ts';
@@ -55,7 +55,7 @@ function ownProblems(
   if (embedded.length > 0) return [...errors, ...embedded];
   const wrong = validateValue(value, schema, { base: path });
   if (wrong.length > 0) return [...errors, ...wrong];
-  return [...errors, ...(isObject(value) || schema.rules.length > 0 ? rules(value, schema, path) : [])];
+  return [...errors, ...((schema.has & HAS.rules) === 0 ? [] : rules(value, schema, path))];
 }
 
 /** Whether some default has fields that the schema does not know. */

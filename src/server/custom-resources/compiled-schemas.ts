@@ -1,15 +1,14 @@
 import type { KubeObject } from '../../api/resource.ts';
+import { RuleSet } from '../../api/structural/rule-programs.ts';
 import { compileRoot, type StructuralSchema } from '../../api/structural/structural.ts';
 import type { CustomResourceDefinition } from '../../api/types.gen.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import { schemaOf } from '../resources/apiextensions/crd.ts';
-import type { CompiledRules } from './rules.ts';
-import { compileRules } from './rules.ts';
 
 /** One version's schema as it is used. */
 export interface CompiledSchema {
   readonly schema: StructuralSchema;
-  readonly rules: CompiledRules;
+  readonly rules: RuleSet;
   readonly sizeNodes: number;
 }
 
@@ -69,11 +68,14 @@ function compileVersion(
   const source = version && schemaOf(version);
   if (!source) return undefined;
   const schema = compileRoot(source);
-  return { schema, rules: compileRules(schema), sizeNodes: countNodes(schema) };
+  return { schema, rules: new RuleSet(), sizeNodes: countNodes(schema) };
 }
 
+/** A compiled rule takes about as much memory as so many schemas of fields. */
+const NODES_OF_RULE = 20;
+
 function countNodes(schema: StructuralSchema): number {
-  let count = 1;
+  let count = 1 + schema.rules.length * NODES_OF_RULE;
   for (const property of schema.properties.values()) count += countNodes(property);
   if (schema.items) count += countNodes(schema.items);
   if (typeof schema.additional === 'object') count += countNodes(schema.additional);

@@ -432,6 +432,36 @@ describe('an object', () => {
     const touched = await http.send('PATCH', `${V1}/a`, { spec: { size: 3 } }, merge);
     expect([touched.code, touched.json.details.causes[0].field]).toEqual([422, 'spec.size']);
   });
+
+  it('keeps the rules of its schema', async () => {
+    const rules = [
+      { rule: 'self.size <= self.most', message: 'size must not be above most', fieldPath: '.size' },
+      { rule: 'self.most >= oldSelf.most', message: 'most only grows' },
+    ];
+    const numbers = { size: { type: 'integer' }, most: { type: 'integer' } };
+    const spec = object(numbers, { 'x-kubernetes-validations': rules });
+    await establish(client, definition([version('v1', object({ spec }))]));
+    const refused = await http.send('POST', V1, widget('one', { spec: { size: 3, most: 2 } }));
+    expect([refused.code, refused.json.message]).toEqual([
+      422,
+      'Widget.example.com "one" is invalid: spec.size: Invalid value: size must not be above most',
+    ]);
+    expect((await http.send('POST', V1, widget('one', { spec: { size: 1, most: 5 } }))).code).toBe(201);
+    const merge = { 'content-type': 'application/merge-patch+json' };
+    const shrunk = await http.send('PATCH', `${V1}/one`, { spec: { most: 4 } }, merge);
+    expect(shrunk.json.message).toBe(
+      'Widget.example.com "one" is invalid: spec: Invalid value: most only grows',
+    );
+    const broken = await client
+      .create(
+        customResourceDefinitions,
+        definition([version('v1', object({}, { 'x-kubernetes-validations': [{ rule: 'self.size' }] }))], {
+          names: { plural: 'gadgets', kind: 'Gadget' },
+        }),
+      )
+      .catch((error: Error) => error.message);
+    expect(broken).toContain("compilation failed: ERROR: <input>:1:5: undefined field 'size'");
+  });
 });
 
 describe('a changed definition', () => {

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../api/json-value.ts';
 import { apiVersionOf, type Resource } from '../../api/resource.ts';
 import type { JsonSchema } from '../../api/structural/json-schema.ts';
+import { RuleSet } from '../../api/structural/rule-programs.ts';
 import { compileRoot, type StructuralSchema } from '../../api/structural/structural.ts';
 import type { CustomResourceDefinition } from '../../api/types.gen.ts';
 import { LIMITS } from '../../lib/limits.ts';
@@ -18,7 +19,6 @@ import { bringUp, customSchema } from './custom-schema.ts';
 import { customStrategy, customSubresources } from './custom-strategy.ts';
 import { type CustomType, type CustomVersion, customTypeOf } from './custom-type.ts';
 import { LazyCache } from './lazy-cache.ts';
-import { compileRules } from './rules.ts';
 import { versionCache } from './version-cache.ts';
 
 export interface CustomResourcesOptions {
@@ -291,7 +291,7 @@ function definitionOf(
 const NO_UPKEEP: Upkeep = { sinceRevision: 0, bring: () => false };
 const FREE: StructuralSchema = compileRoot({ type: 'object', 'x-kubernetes-preserve-unknown-fields': true });
 /** Stands in for a version that is gone while a request for it was under way. */
-const NO_SCHEMA: CompiledSchema = { schema: FREE, rules: compileRules(FREE), sizeNodes: 1 };
+const NO_SCHEMA: CompiledSchema = { schema: FREE, rules: new RuleSet(), sizeNodes: 1 };
 
 const isServed = (type: CustomType, version: string): boolean =>
   type.versions.some(({ name, served }) => name === version && served);

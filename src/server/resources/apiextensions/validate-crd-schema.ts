@@ -2,15 +2,21 @@ import { forbiddenField, invalidValue } from '../../../api/field-errors.ts';
 import { pathSegmentProblems } from '../../../api/names.ts';
 import type { FieldError } from '../../../api/status.ts';
 import { type JsonSchema, someSchema } from '../../../api/structural/json-schema.ts';
+import { RuleChecker } from '../../../api/structural/rule-check.ts';
+import { RuleSet } from '../../../api/structural/rule-programs.ts';
 import { compileRoot } from '../../../api/structural/structural.ts';
 import { hasUnprunedDefaults, validateDefaults } from '../../../api/structural/validate-defaults.ts';
+import { validateRules } from '../../../api/structural/validate-rules.ts';
 import { type SchemaRules, validateSchema } from '../../../api/structural/validate-schema.ts';
 import { unsupportedPart, validateStructural } from '../../../api/structural/validate-structural.ts';
+import { LIMITS } from '../../../lib/limits.ts';
 import { validateMetadata } from '../../registry/metadata-validation.ts';
 
 export interface CrdSchemaRules extends SchemaRules {
   readonly requireStructural: boolean;
   readonly requirePrunedDefaults: boolean;
+  /** Single rules may not be too expensive. */
+  readonly limitsRuleCost: boolean;
 }
 
 /** What the root may say where there is a status: its schema must be that of `properties.status` alone. */
@@ -51,15 +57,19 @@ export function validateCrdSchema(
   const errors = hasStatus ? rootProblems(schema, path) : [];
   if (schema.nullable) errors.push(forbiddenField(`${path}.nullable`, 'nullable cannot be true at the root'));
   let late: FieldError[] = [];
+  let checker: RuleChecker | undefined;
   if (rules.requireStructural) {
     const unsupported = findUnsupported(schema);
     if (unsupported !== undefined) late = [invalidValue(path, '', unsupported)];
     else {
       const structural = validateStructural(schema, path);
-      errors.push(...(structural.length > 0 ? structural : defaultProblems(schema, path, rules)));
+      const problems = structural.length > 0 ? structural : defaultProblems(schema, path, rules);
+      errors.push(...problems);
+      if (problems.length === 0) checker = new RuleChecker(schema, { limitsEach: rules.limitsRuleCost });
     }
   }
-  errors.push(...validateSchema(schema, path, rules, undefined));
+  errors.push(...validateSchema(schema, path, rules, checker?.check));
+  if (checker) errors.push(...checker.total(path));
   // They say in general what other errors say in detail.
   return errors.length === 0 ? late : errors;
 }
@@ -92,7 +102,15 @@ function defaultProblems(schema: JsonSchema, path: string, rules: CrdSchemaRules
   return validateDefaults(compileRoot(schema), path, {
     requirePruned: rules.requirePrunedDefaults,
     metadata: (metadata, namespaced) => validateMetadata(metadata, namespaced, pathSegmentProblems),
-    rules: () => [],
+    rules: (value, inner, at) =>
+      validateRules({
+        value,
+        old: value,
+        schema: inner,
+        programs: new RuleSet(),
+        budget: LIMITS.customResources.rulesCost,
+        path: at,
+      }).errors,
   });
 }
 

@@ -34,12 +34,14 @@ import {
   validateSubresources,
 } from './validate-version.ts';
 
-interface Rules extends CrdSchemaRules, ConversionRules {
+interface Rules extends Omit<CrdSchemaRules, 'limitsRuleCost'>, ConversionRules {
   readonly requireSchema: boolean;
   /** Kind and scope can no longer change. */
   readonly isEstablished: boolean;
   /** Versions that may have more selectable fields than allowed; empty for what all versions share. */
   readonly tooManySelectableFields: ReadonlySet<string>;
+  /** Versions whose schemas were accepted as they are. */
+  readonly unchangedSchemas: ReadonlySet<string>;
 }
 
 const STRICT: Rules = {
@@ -53,6 +55,7 @@ const STRICT: Rules = {
   allowInvalidCaBundle: true,
   isEstablished: false,
   tooManySelectableFields: new Set(),
+  unchangedSchemas: new Set(),
 };
 
 export function validateNewDefinition(definition: CustomResourceDefinition): FieldError[] {
@@ -108,6 +111,7 @@ function rulesAfter({ spec }: CustomResourceDefinition, old: CustomResourceDefin
     allowInvalidCaBundle: !isEstablished || (caBundle !== '' && !isCaBundle(caBundle)),
     isEstablished,
     tooManySelectableFields: keptSelectableFields(spec, old.spec),
+    unchangedSchemas: unchangedSchemas(spec, old.spec),
   };
 }
 
@@ -132,6 +136,17 @@ function keptSelectableFields(
     })
     .map(({ name }) => name);
   return new Set(kept.length === spec.versions.length ? [...kept, ''] : kept);
+}
+
+function unchangedSchemas(
+  spec: CustomResourceDefinitionSpec,
+  old: CustomResourceDefinitionSpec,
+): ReadonlySet<string> {
+  const before = new Map(old.versions.map((one) => [one.name, schemaOf(one)]));
+  const kept = spec.versions.filter(
+    (one) => before.has(one.name) && equalJson(schemaOf(one), before.get(one.name)),
+  );
+  return new Set(kept.map(({ name }) => name));
 }
 
 function validateSpec(spec: CustomResourceDefinitionSpec, rules: Rules): FieldError[] {
@@ -235,7 +250,7 @@ function validateVersion(
         schema,
         `${path}.schema.openAPIV3Schema`,
         version.subresources?.status !== undefined,
-        rules,
+        { ...rules, limitsRuleCost: !rules.unchangedSchemas.has(version.name) },
       ),
     );
   if (!isShared(spec, 'subresources'))
@@ -260,7 +275,9 @@ function validateShared(spec: CustomResourceDefinitionSpec, rules: Rules): Field
   const schema = schemaOf(first);
   if (isShared(spec, 'schema') && schema) {
     const hasStatus = spec.versions.some(({ subresources }) => subresources?.status !== undefined);
-    errors.push(...validateCrdSchema(schema, 'spec.validation.openAPIV3Schema', hasStatus, rules));
+    const limitsRuleCost = !rules.unchangedSchemas.has(first.name);
+    const path = 'spec.validation.openAPIV3Schema';
+    errors.push(...validateCrdSchema(schema, path, hasStatus, { ...rules, limitsRuleCost }));
   }
   if (isShared(spec, 'subresources'))
     errors.push(...validateSubresources(first.subresources, 'spec.subresources'));
