@@ -28,6 +28,7 @@ import {
   volumeProtectionController,
 } from './storage-protection/controller.ts';
 import { tokenSecretController } from './token-secret/controller.ts';
+import { policyStatusController } from './validatingadmissionpolicy-status/controller.ts';
 
 /** Every controller that needs nothing but the context, one line each. */
 export const CONTROLLERS = [
@@ -59,6 +60,7 @@ export const CONTROLLERS = [
   claimProtectionController,
   volumeProtectionController,
   volumeAttributesClassProtectionController,
+  policyStatusController,
 ] as const satisfies readonly Controller[];
 
 /**

@@ -212,6 +212,8 @@ export const LIMITS = {
     restoreJump: 2 ** 32,
   },
   controllers: {
+    /** Kinds that the expressions of one policy are checked against, as upstream's maxTypesToCheck. */
+    policyKinds: 10,
     /** Pods created or deleted for one owner in one go. */
     burstPods: 500,
     /** Pause between replacing failed pods of one DaemonSet, doubled each time. */

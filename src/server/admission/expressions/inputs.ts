@@ -1,4 +1,5 @@
 import { adaptJson } from '../../../api/cel/adapt.ts';
+import { namespaceType, requestType } from '../../../api/cel/admission/request-types.ts';
 import type { Activation } from '../../../api/cel/environment.ts';
 import { type Authorize, authorizerValue, resourceCheckValue } from '../../../api/cel/library/authorizer.ts';
 import type { Value } from '../../../api/cel/values.ts';
@@ -6,7 +7,6 @@ import type { Resource } from '../../../api/resource.ts';
 import type { Namespace } from '../../../api/types.gen.ts';
 import type { AdmissionAttributes } from '../port.ts';
 import type { ShownObjects } from '../webhook/shown-objects.ts';
-import { namespaceType, requestType } from './request-types.ts';
 
 type Kind = Pick<Resource, 'group' | 'version' | 'kind'>;
 

@@ -1,3 +1,4 @@
+import { AdmissionEnvironment } from '../../../api/cel/admission/admission-environment.ts';
 import type { Activation, Program } from '../../../api/cel/environment.ts';
 import { BOOL } from '../../../api/cel/types.ts';
 import { duplicate, invalidValue, required, tooMany } from '../../../api/field-errors.ts';
@@ -6,7 +7,6 @@ import type { FieldError } from '../../../api/status.ts';
 import type { MatchCondition } from '../../../api/types.gen.ts';
 import { LIMITS } from '../../../lib/limits.ts';
 import { joinReasons } from '../refuse.ts';
-import { AdmissionEnvironment } from './admission-environment.ts';
 import { CostBudget, OutOfBudget } from './cost-budget.ts';
 
 /** As upstream: conditions of one webhook or policy. */

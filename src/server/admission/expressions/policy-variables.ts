@@ -1,8 +1,8 @@
+import { type AdmissionEnvironment, VARIABLES } from '../../../api/cel/admission/admission-environment.ts';
 import type { Activation, Program } from '../../../api/cel/environment.ts';
 import { type CelType, DYN } from '../../../api/cel/types.ts';
 import { CelError, type StructValue, type Value } from '../../../api/cel/values.ts';
 import type { Variable } from '../../../api/types.gen.ts';
-import { type AdmissionEnvironment, VARIABLES } from './admission-environment.ts';
 import type { CostBudget } from './cost-budget.ts';
 
 interface Compiled {

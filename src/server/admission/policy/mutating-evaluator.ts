@@ -1,12 +1,12 @@
+import { AdmissionEnvironment } from '../../../api/cel/admission/admission-environment.ts';
+import { JSON_PATCH, OBJECT, objectToJson, patchOperations } from '../../../api/cel/admission/patch-types.ts';
 import type { Activation, Program } from '../../../api/cel/environment.ts';
 import { listOf } from '../../../api/cel/types.ts';
 import { CelError, type Value } from '../../../api/cel/values.ts';
 import type { MutatingAdmissionPolicy, Mutation } from '../../../api/types.gen.ts';
 import { LIMITS } from '../../../lib/limits.ts';
-import { AdmissionEnvironment } from '../expressions/admission-environment.ts';
 import { CostBudget } from '../expressions/cost-budget.ts';
 import { MatchConditions, type MatchOutcome } from '../expressions/match-conditions.ts';
-import { JSON_PATCH, OBJECT, objectToJson, patchOperations } from '../expressions/patch-types.ts';
 import { PolicyVariables } from '../expressions/policy-variables.ts';
 
 /** The mutation cannot be made: `failurePolicy` decides what follows. */

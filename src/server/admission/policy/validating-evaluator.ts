@@ -1,8 +1,8 @@
+import { AdmissionEnvironment } from '../../../api/cel/admission/admission-environment.ts';
 import type { Activation, Compiled, Program } from '../../../api/cel/environment.ts';
 import { BOOL, NULL, STRING } from '../../../api/cel/types.ts';
 import type { ValidatingAdmissionPolicy, Validation } from '../../../api/types.gen.ts';
 import { LIMITS } from '../../../lib/limits.ts';
-import { AdmissionEnvironment } from '../expressions/admission-environment.ts';
 import { CostBudget, OutOfBudget } from '../expressions/cost-budget.ts';
 import { MatchConditions } from '../expressions/match-conditions.ts';
 import { PolicyVariables } from '../expressions/policy-variables.ts';

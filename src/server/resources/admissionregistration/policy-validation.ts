@@ -1,3 +1,5 @@
+import { AdmissionEnvironment } from '../../../api/cel/admission/admission-environment.ts';
+import { JSON_PATCH, OBJECT } from '../../../api/cel/admission/patch-types.ts';
 import { BOOL, type CelType, listOf, NULL, STRING } from '../../../api/cel/types.ts';
 import { duplicate, invalidValue, notSupported, required } from '../../../api/field-errors.ts';
 import { dns1035LabelProblems, dns1123SubdomainProblems, labelKeyProblems } from '../../../api/names.ts';
@@ -13,9 +15,7 @@ import type {
   Validation,
   Variable,
 } from '../../../api/types.gen.ts';
-import { AdmissionEnvironment } from '../../admission/expressions/admission-environment.ts';
 import { validateMatchConditions } from '../../admission/expressions/match-conditions.ts';
-import { JSON_PATCH, OBJECT } from '../../admission/expressions/patch-types.ts';
 import { PolicyVariables } from '../../admission/expressions/policy-variables.ts';
 import { eachOf } from '../field-checks.ts';
 import { MUTATING_OPERATIONS, validateMatchConstraints } from './match-resources-validation.ts';

@@ -1,4 +1,4 @@
-import { type CelSchema, schemaType, type TypedSchema } from '../../../api/cel/schema-type.ts';
+import { type CelSchema, schemaType, type TypedSchema } from '../schema-type.ts';
 
 const text: CelSchema = { type: 'string' };
 const texts: CelSchema = { type: 'array', items: text };

@@ -1,9 +1,9 @@
-import type { Declaration } from '../../../api/cel/declaration.ts';
-import type { Construct } from '../../../api/cel/steps.ts';
-import { toJson } from '../../../api/cel/to-json.ts';
-import { type CelType, DYN, STRING, type StructType } from '../../../api/cel/types.ts';
-import { CelError, ListValue, type StructValue, type Value } from '../../../api/cel/values.ts';
-import { setOwn } from '../../../api/json-value.ts';
+import { setOwn } from '../../json-value.ts';
+import type { Declaration } from '../declaration.ts';
+import type { Construct } from '../steps.ts';
+import { toJson } from '../to-json.ts';
+import { type CelType, DYN, STRING, type StructType } from '../types.ts';
+import { CelError, ListValue, type StructValue, type Value } from '../values.ts';
 
 /** `Object` and what lies in it, such as `Object.spec.template`: any field, nothing is known of it. */
 class ObjectType implements StructType {

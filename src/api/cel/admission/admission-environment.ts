@@ -1,6 +1,6 @@
-import { type Compiled, Environment } from '../../../api/cel/environment.ts';
-import { AUTHORIZER, RESOURCE_CHECK } from '../../../api/cel/library/authorizer.ts';
-import { type CelType, DYN, type StructType } from '../../../api/cel/types.ts';
+import { type Compiled, Environment } from '../environment.ts';
+import { AUTHORIZER, RESOURCE_CHECK } from '../library/authorizer.ts';
+import { type CelType, DYN, type StructType } from '../types.ts';
 import { constructPatch, patchDeclarations, patchStruct } from './patch-types.ts';
 import { namespaceType, requestType } from './request-types.ts';
 
