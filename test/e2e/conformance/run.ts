@@ -8,6 +8,7 @@ import { officialName, readSpecs, type Spec, writeSpecs } from './spec-list.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const REPORTS = join(root, 'dist/conformance');
+const REPORT = join(REPORTS, 'report.json');
 
 const USAGE = `usage: npm run conformance -- [--api|--board] [--quick] [--record] [--document] [words…]
 
@@ -16,7 +17,8 @@ Runs the conformance specs that are covered, or those whose official name or fil
   --board     only those that run containers
   --quick     only those that passed when last recorded, without [Slow] ones
   --record    keep the results in specs.tsv and in docs/compatibility.md
-  --document  run nothing: write the section of docs/compatibility.md from specs.tsv
+  --document  run nothing: write the section of docs/compatibility.md from specs.tsv, with --record after keeping what
+              the last run found
 Reports: dist/conformance/report.json, junit-*.xml`;
 
 interface Result {
@@ -25,6 +27,10 @@ interface Result {
   readonly status: 'pass' | 'fail';
   readonly durationMs: number;
   readonly message?: string;
+}
+
+interface Report {
+  readonly results: readonly Result[];
 }
 
 /** What vitest's JSON reporter writes, as far as it is read here. */
@@ -49,7 +55,8 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   if (flags.has('--document')) {
-    writeSection(readSpecs());
+    if (flags.has('--record')) record((JSON.parse(readFileSync(REPORT, 'utf8')) as Report).results);
+    else writeSection(readSpecs());
     return 0;
   }
   const passing = new Set(
@@ -142,7 +149,7 @@ function report(results: readonly Result[]): void {
     passed: results.length - failed.length,
     failed: failed.length,
   };
-  writeFileSync(join(REPORTS, 'report.json'), `${JSON.stringify({ ...summary, results }, undefined, 1)}\n`);
+  writeFileSync(REPORT, `${JSON.stringify({ ...summary, results }, undefined, 1)}\n`);
   for (const { name, message } of failed) console.log(`FAIL ${name}\n     ${message?.split('\n')[0] ?? ''}`);
   console.log(
     `conformance: ${summary.passed} passed, ${summary.failed} failed, ${summary.specs} specs in all`,
