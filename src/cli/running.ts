@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isSea } from 'node:sea';
 import { createExec } from '../lib/exec.ts';
 import { createLogger, errorText, type Logger } from '../lib/log.ts';
 import { VERSION } from '../lib/version.ts';
@@ -12,6 +13,8 @@ export interface Running {
   readonly log: Logger;
   /** Aborted by the first SIGTERM or SIGINT, whose name is the reason. */
   readonly signal: AbortSignal;
+  /** Stops everything as a signal does, and then begins anew under the same process id. */
+  restart(): void;
   /** Stopped in the reverse order. */
   onStop(stop: () => Promise<void>): void;
   /** After all that `onStop` was told of. */
@@ -27,7 +30,9 @@ export async function stayRunning(
   start: (running: Running) => Promise<void>,
 ): Promise<number> {
   const log = createLogger({ level: config.logLevel });
-  const asked = stopSignal();
+  const stop = stopSignals();
+  const asked = stop.signal;
+  let isRestart = false;
   const manager = takeServiceManager(process.env, { exec: createExec(), log });
   prepareFolders(config);
   log.info('starting', { version: VERSION, node: config.name, pid: process.pid, dataDir: config.dataDir });
@@ -39,6 +44,10 @@ export async function stayRunning(
     await start({
       log,
       signal: asked,
+      restart() {
+        isRestart = !asked.aborted;
+        stop.abort('restart');
+      },
       onStop: (stop) => stops.unshift(stop),
       onEnd: (stop) => stops.push(stop),
     });
@@ -52,9 +61,11 @@ export async function stayRunning(
     if (!asked.aborted) throw error;
   } finally {
     if (asked.aborted) log.info('stopping', { signal: asked.reason });
-    for (const stop of stops) await stop().catch((error: unknown) => log.error('while stopping', { error }));
+    for (const end of stops) await end().catch((error: unknown) => log.error('while stopping', { error }));
     clearInterval(alive);
   }
+  // Not after a second signal, which ends the process before it comes here.
+  if (isRestart) startAnew();
   return 0;
 }
 
@@ -73,13 +84,22 @@ export function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function stopSignal(): AbortSignal {
+function startAnew(): void {
+  const script = isSea() ? [] : process.argv.slice(1, 2);
+  process.execve?.(
+    process.execPath,
+    [process.argv0, ...process.execArgv, ...script, ...process.argv.slice(2)],
+    process.env,
+  );
+}
+
+function stopSignals(): AbortController {
   const controller = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     // A second one ends the process at once, as its default does.
     process.once(signal, () => controller.abort(signal));
   }
-  return controller.signal;
+  return controller;
 }
 
 function prepareFolders(config: GeneralConfig): void {

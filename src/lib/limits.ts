@@ -312,6 +312,9 @@ export const LIMITS = {
     retry: { baseMs: 500, maxMs: 60_000 },
     /** Where there are other boards: how often their routes are looked for, since a link that was down takes them along. */
     routeCheckMs: 30_000,
+    /** How often a board looks whether it still has its address, and again after it seems to have another. */
+    addressCheckMs: 30_000,
+    addressSettleMs: 3000,
     /** What VXLAN adds to a packet over IPv4. */
     vxlanBytes: 50,
     /** `conntrack` runs after one change. */

@@ -6,7 +6,8 @@ import { KUBECTL } from './clients.ts';
 
 /**
  * Two boards on one network, and a third behind a router that hides it: logs, commands and statistics over the
- * connection that agents open, pods, Services, names and policies between the boards, and a cable that is pulled.
+ * connection that agents open; pods, Services, names and policies between the boards; a cable that is pulled, and an
+ * address that changes.
  */
 let lan: Lan;
 let router: NatRouter;
@@ -14,6 +15,9 @@ let a: Board;
 let b: Board;
 let hidden: Board;
 const ip: Record<string, string> = {};
+/** Last part of the router's address, and the port of the switch that it is plugged into. */
+const ROUTER = 9;
+const MOVED = '192.168.77.33';
 
 /** Answers with its name and the address of who asks; the other port with a name alone. */
 const server = (name: string, node: string): string => `
@@ -57,7 +61,7 @@ spec: { selector: { ${target} }, ports: [{ port: 80, targetPort: http }]${more} 
 beforeAll(async () => {
   lan = Lan.create();
   lan.enter(['ip', 'address', 'add', `${lan.prefix}.200/24`, 'dev', 'lan']);
-  router = new NatRouter(lan, 9);
+  router = new NatRouter(lan, ROUTER);
   a = Board.create({ lan, host: 2 });
   b = Board.create({ lan, host: 3, server: a });
   hidden = Board.create({ lan: router, host: 4, server: a });
@@ -95,10 +99,11 @@ afterAll(async () => {
 
 const kubectl = KUBECTL['1.35']();
 const shell = (script: string): Promise<Output> => a.run(['sh', '-c', script]);
-const inPod = async (pod: string, script: string): Promise<string> => {
+const inPodOutput = (pod: string, script: string): Promise<Output> => {
   const namespace = pod.startsWith('visitor') ? 'blue' : 'default';
-  return (await a.kubectl(['exec', '-n', namespace, pod, '--', 'sh', '-c', script])).stdout;
+  return a.kubectl(['exec', '-n', namespace, pod, '--', 'sh', '-c', script]);
 };
+const inPod = async (pod: string, script: string): Promise<string> => (await inPodOutput(pod, script)).stdout;
 const ask = (pod: string, address: string, port: number): Promise<string> =>
   inPod(pod, `nc -w 1 ${address} ${port} </dev/null`);
 const nodePort = (name: string): Promise<string> =>
@@ -230,17 +235,20 @@ describe('pods of two boards', () => {
     const answer = fromOutside(b, local);
     expect(answer).toMatch(/^web-b\n/);
     expect(answer).toContain(`${lan.prefix}.200:`);
-    // From a board itself, too: its own and the other's.
-    const own = a.enter([
-      'sh',
-      '-c',
-      `busybox nc -w 1 127.0.0.1 1 2>/dev/null; busybox nc -w 1 ${ip['web-b']} 8080 </dev/null`,
-    ]);
-    expect(own).toMatch(/^web-b\n/);
+    // From a board itself, too.
+    expect(a.enter(['sh', '-c', `busybox nc -w 1 ${ip['web-b']} 8080 </dev/null`])).toMatch(/^web-b\n/);
   });
 });
 
-describe('policies', () => {
+/** What streams from the board whose cable is about to be pulled. */
+let cut: { readonly running: Promise<Output>; readonly following: Promise<Output> };
+
+describe('policies, while another board is cut off,', () => {
+  beforeAll(async () => {
+    cut = { running: inPodOutput('far', 'sleep 1000'), following: a.kubectl(['logs', '-f', 'far']) };
+    await a.until('the command to run', async () => (await inPod('far', 'ps')).includes('sleep 1000'));
+    lan.cable(ROUTER, 'down');
+  });
   const policy = (name: string, spec: object): Promise<string> =>
     a.apply(
       JSON.stringify({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name }, spec }),
@@ -340,43 +348,65 @@ describe('policies', () => {
   });
 });
 
-describe('a cable that is pulled', () => {
-  it('ends commands with an error that names the node; the node goes and comes back by itself', async () => {
-    const ready = async (): Promise<string> =>
-      await a.ok([
-        'get',
-        'node',
-        b.nodeName,
-        '-o',
-        'jsonpath={.status.conditions[?(@.type=="Ready")].status}',
-      ]);
-    const running = a.kubectl(['exec', 'client-b', '--', 'sh', '-c', 'sleep 1000']);
-    const following = a.kubectl(['logs', '-f', 'client-b']);
-    await a.until('the command to run', async () => (await inPod('client-b', 'ps')).includes('sleep 1000'));
-    lan.cable(b.host, 'down');
-    const ended = await running;
+describe('a board that was cut off', () => {
+  const ready = async (): Promise<string> =>
+    await a.ok([
+      ...['get', 'node', hidden.nodeName],
+      ...['-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'],
+    ]);
+
+  it('ended its streams with an error that names the node', async () => {
+    const ended = await cut.running;
     expect(ended.code).not.toBe(0);
-    expect(ended.stderr).toMatch(
-      new RegExp(`node "${b.nodeName}" cannot be reached: the connection to its agent was lost: no answer`),
+    const lost = 'cannot be reached: the connection to its agent was lost: no answer';
+    expect(ended.stderr).toContain(`node "${hidden.nodeName}" ${lost}`);
+    expect((await cut.following).stdout).toMatch(/^started\n/);
+    const refused = await a.kubectl(['exec', 'far', '--', 'true']);
+    expect(refused.stderr).toContain(
+      `node "${hidden.nodeName}" cannot be reached: its agent is not connected`,
     );
-    expect((await following).stdout).toMatch(/^started\n/);
-    const refused = await a.kubectl(['exec', 'client-b', '--', 'true']);
-    expect(refused.stderr).toMatch(
-      new RegExp(`node "${b.nodeName}" cannot be reached: its agent is not connected`),
-    );
+  });
+
+  it('is away, and comes back by itself', async () => {
+    // Meanwhile another one gets another address.
+    b.enter(['ip', 'address', 'delete', `${b.address}/24`, 'dev', 'eth0']);
+    b.enter(['ip', 'address', 'add', `${MOVED}/24`, 'dev', 'eth0']);
+    b.enter(['ip', 'route', 'replace', 'default', 'via', `${lan.prefix}.1`]);
     await a.until('the node to be away', async () => (await ready()) === 'Unknown', 90_000);
-    lan.cable(b.host, 'up');
-    await a.until('the node to be Ready', async () => (await ready()) === 'True', 90_000);
+    lan.cable(ROUTER, 'up');
+    await a.until('the node to be Ready', async () => (await ready()) === 'True');
+    await a.until('its connection', async () => (await a.kubectl(['exec', 'far', '--', 'true'])).code === 0);
+    // What ran goes on, apart from the command whose end nobody was there to see.
+    expect(await a.ok(['logs', 'far'])).toMatch(/^started\n/);
+    await a.until('the command to be ended', async () => !(await inPod('far', 'ps')).includes('sleep 1000'));
+  }, 180_000);
+});
+
+describe('a board that got another address', () => {
+  it('goes by it from then on; its pods go on', async () => {
+    const addresses = ['get', 'node', b.nodeName, '-o', 'jsonpath={.status.addresses[0].address}'];
+    await a.until('the new address', async () => (await a.ok(addresses)) === MOVED);
     await a.until(
-      'its connection',
+      'the way to its pods',
+      async () => (await ask('client-a', ip['web-b']!, 8080)) !== '',
+      20_000,
+    );
+    await a.until(
+      'the connection of its agent',
       async () => (await a.kubectl(['exec', 'client-b', '--', 'true'])).code === 0,
     );
-    // What ran goes on, apart from the command whose end nobody was there to see.
-    expect(await a.ok(['logs', 'client-b'])).toMatch(/^started\n/);
-    await a.until(
-      'the command to be ended',
-      async () => !(await inPod('client-b', 'ps')).includes('sleep 1000'),
-    );
-    expect(await ask('client-a', ip['web-b']!, 8080)).toMatch(/^web-b\n/);
-  }, 240_000);
+    expect(b.log).toMatch(/this board has another address: beginning anew, pods go on/);
+    expect(readFileSync(join(b.stateDir, 'kedge.pid'), 'utf8').trim()).toBe(String(b.pid));
+    const restarts = ['get', 'pods', '-o', 'jsonpath={.items[*].status.containerStatuses[*].restartCount}'];
+    expect(new Set((await a.ok(restarts)).split(' '))).toEqual(new Set(['0']));
+    expect(await a.ok(['logs', 'web-b'])).toBe('serving web-b\n');
+  });
+
+  it('leaves nothing when it is taken down', async () => {
+    expect(b.enter(['ip', '-brief', 'link'])).toContain('kedge-overlay');
+    await b.stop('SIGKILL');
+    await b.killAll();
+    expect(b.enter(['ip', '-brief', 'link'])).not.toMatch(/kedge|veth/);
+    expect(b.enter(['ip', 'route', 'show', 'proto', '107'])).toBe('');
+  });
 });

@@ -9,6 +9,7 @@ import { createExec } from '../../lib/exec.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import { Failure } from '../failure.ts';
 import { parseClusterSettings } from '../node/cluster-settings.ts';
+import { restartOnNewAddress } from '../node/new-address.ts';
 import { startNode } from '../node/node.ts';
 import { type Running, stayRunning, writePidFile } from '../running.ts';
 import type { AgentConfig } from './config.ts';
@@ -44,6 +45,7 @@ async function start(config: AgentConfig, running: Running): Promise<void> {
     exec: createExec(),
   });
   running.onStop(() => node.stop());
+  running.onStop(restartOnNewAddress(config.node, running));
   const tunnel = startTunnel({
     api: node.api,
     dial: (aborted) => dialServer(connection.address, aborted),

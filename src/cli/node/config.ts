@@ -24,6 +24,8 @@ export const CNI_BIN_DIRS: readonly string[] = ['/opt/cni/bin', '/usr/lib/cni', 
 export interface NodeConfig extends GeneralConfig {
   readonly name: string;
   readonly ip: string;
+  /** Somebody wants this address; else it is that of the default route, and may change. */
+  readonly isIpGiven: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly Taint[];
   readonly containerRuntimeEndpoint: string | undefined;
@@ -41,6 +43,7 @@ export function nodeConfig(values: FlagValues): NodeConfig {
     stateDir: textFlag(values, 'state-dir'),
     name: nodeName(optionalFlag(values, 'node-name') ?? hostname().toLowerCase()),
     ip: addressFlag('node-ip', optionalFlag(values, 'node-ip') ?? defaultAddress()),
+    isIpGiven: optionalFlag(values, 'node-ip') !== undefined,
     labels: Object.fromEntries(listFlag(values, 'node-label').map(label)),
     taints: listFlag(values, 'node-taint').map(taint),
     containerRuntimeEndpoint: optionalFlag(values, 'container-runtime-endpoint')?.replace(/^unix:\/\//, ''),

@@ -18,6 +18,14 @@ export function defaultAddress(): string {
   return chosen?.address ?? '127.0.0.1';
 }
 
+/** Every IPv4 address of this board but loopback. */
+export function presentAddresses(): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .filter(({ family, internal }) => family === 'IPv4' && !internal)
+    .map(({ address }) => address);
+}
+
 /** From /proc/net/route: destination and mask 0, lowest metric. */
 function defaultRouteInterface(): string | undefined {
   let lines: string[];

@@ -2,6 +2,7 @@ import { createInformerFactory } from '../../client/informer-factory.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { createExec } from '../../lib/exec.ts';
 import { Failure } from '../failure.ts';
+import { restartOnNewAddress } from '../node/new-address.ts';
 import { startNode } from '../node/node.ts';
 import { aborted, type Running, stayRunning, writePidFile } from '../running.ts';
 import type { ServerConfig } from './config.ts';
@@ -40,5 +41,6 @@ async function start(config: ServerConfig, running: Running): Promise<void> {
   });
   localNode.api = started.api;
   running.onStop(() => started.stop());
+  running.onStop(restartOnNewAddress(config.node, running));
   await Promise.race([started.registered, aborted(signal)]);
 }
