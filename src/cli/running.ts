@@ -85,12 +85,9 @@ export function aborted(signal: AbortSignal): Promise<void> {
 }
 
 function startAnew(): void {
-  const script = isSea() ? [] : process.argv.slice(1, 2);
-  process.execve?.(
-    process.execPath,
-    [process.argv0, ...process.execArgv, ...script, ...process.argv.slice(2)],
-    process.env,
-  );
+  // The packaged executable brings Node's own options along.
+  const node = isSea() ? [] : [...process.execArgv, ...process.argv.slice(1, 2)];
+  process.execve?.(process.execPath, [process.argv0, ...node, ...process.argv.slice(2)], process.env);
 }
 
 function stopSignals(): AbortController {

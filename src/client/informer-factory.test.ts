@@ -103,6 +103,24 @@ describe('informer', () => {
     expect(informer.hasSynced).toBe(true);
   });
 
+  it('tries at once, and soon after, when it is told that the server is back', async () => {
+    const started: number[] = [];
+    const list = client.list.bind(client);
+    client.list = async (...args) => {
+      started.push(clock.monotonicMs());
+      if (started.length < 8) throw new Error('connection refused');
+      return list(...args);
+    };
+    void factory.start();
+    factory.for(resources.configMaps);
+    await clock.advance(8000);
+    expect(started).toEqual([0, 250, 750, 1750, 3750, 7750]);
+    factory.retry();
+    await clock.advance(750);
+    expect(started.slice(6)).toEqual([8000, 8250]);
+    expect(factory.for(resources.configMaps).hasSynced).toBe(true);
+  });
+
   it('indexes by owner and knows what nobody controls', async () => {
     await client.create(resources.configMaps, map('owned', 'u1'));
     await client.create(resources.configMaps, map('free'));

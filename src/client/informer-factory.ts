@@ -53,6 +53,9 @@ export function createInformerFactory(options: InformerFactoryOptions): Informer
       // A stop in between ends the waiting without blaming whoever started.
       await Promise.all(all.map((informer) => informer.synced().catch(() => {})));
     },
+    retry() {
+      for (const informer of informers.values()) informer.retry();
+    },
     async stop() {
       state = 'stopped';
       await Promise.all([...informers.values()].map((informer) => informer.stop()));
@@ -95,6 +98,7 @@ class ReflectedInformer<T extends KubeObject> implements Informer<T> {
   #hasHeard = false;
   #failures = 0;
   #relistedMono = Number.NEGATIVE_INFINITY;
+  #pause = new AbortController();
 
   constructor(options: ReflectorOptions, resource: Resource<T>, wanted: InformerOptions<T>) {
     this.#options = options;
@@ -138,6 +142,11 @@ class ReflectedInformer<T extends KubeObject> implements Informer<T> {
     this.#changed();
   }
 
+  retry(): void {
+    this.#failures = 0;
+    this.#pause.abort();
+  }
+
   async stop(): Promise<void> {
     this.#options.onStop();
     this.#abort.abort(this.#stoppedError());
@@ -166,7 +175,9 @@ class ReflectedInformer<T extends KubeObject> implements Informer<T> {
           // At once, unless the server says so over and over.
           if (isRare) continue;
         } else log.debug('watch failed', { resource: this.#resource.resource, error });
-        await sleep(clock, this.#delayMs(this.#failures++), signal).catch(() => {});
+        this.#pause = new AbortController();
+        const either = AbortSignal.any([signal, this.#pause.signal]);
+        await sleep(clock, this.#delayMs(this.#failures++), either).catch(() => {});
       }
     }
   }

@@ -6,6 +6,8 @@ export interface InformerFactory {
   for<T extends KubeObject>(resource: Resource<T>, options?: InformerOptions<T>): Informer<T>;
   /** Starts those asked for so far and later; resolves when every one asked for so far has synced, or on `stop`. */
   start(): Promise<void>;
+  /** The server can be reached again: what waits after failures tries now. */
+  retry(): void;
   stop(): Promise<void>;
 }
 

@@ -393,6 +393,8 @@ export const LIMITS = {
     reservedMemoryBytes: 100 * 1024 * 1024,
     /** How often memory and disk of the node are looked at: a few small reads. */
     headroomMs: 10_000,
+    /** How long a stopping agent waits for answers of a server that may be gone. */
+    farewellMs: 2000,
     /** Between two evictions. */
     evictionPauseMs: 30_000,
     /** An image pulled or used within this is not collected, as upstream. */

@@ -115,6 +115,9 @@ const fromOutside = (board: Board, port: string): string =>
 /** Into the log of the pod, until nobody can be waiting for it any more. */
 const SPEAK = 'for i in 1 2 3 4 5 6 7 8 9; do sleep 0.3; echo one more > /proc/1/fd/1; done';
 
+/** The size comes a moment after the terminal. */
+const RESIZED = 'for i in 1 2 3 4 5 6 7 8 9; do stty size | grep 33.91 && break; sleep 0.3; done';
+
 /** What the server asks of a board, over the connection that the board's agent opened. */
 function describeReaching(what: string, board: () => Board, pod: string): void {
   describe(`a board ${what}`, () => {
@@ -143,7 +146,7 @@ function describeReaching(what: string, board: () => Board, pod: string): void {
       });
       expect(spdy.stdout).toBe('over spdy\n');
       const terminal = await shell(
-        `script -qec "stty cols 91 rows 33; ${kubectl} exec -it ${pod} -- sh -c 'tty; sleep 0.5; stty size'" /dev/null`,
+        `script -qec "stty cols 91 rows 33; ${kubectl} exec -it ${pod} -- sh -c 'tty; ${RESIZED}'" /dev/null`,
       );
       expect(terminal.stdout).toMatch(/\/dev\/(pts\/\d+|console)[\s\S]*33 91/);
     });
@@ -245,8 +248,8 @@ let cut: { readonly running: Promise<Output>; readonly following: Promise<Output
 
 describe('policies, while another board is cut off,', () => {
   beforeAll(async () => {
-    cut = { running: inPodOutput('far', 'sleep 1000'), following: a.kubectl(['logs', '-f', 'far']) };
-    await a.until('the command to run', async () => (await inPod('far', 'ps')).includes('sleep 1000'));
+    cut = { running: inPodOutput('far', 'sleep 7777'), following: a.kubectl(['logs', '-f', 'far']) };
+    await a.until('the command to run', async () => (await inPod('far', 'ps')).includes('sleep 7777'));
     lan.cable(ROUTER, 'down');
   });
   const policy = (name: string, spec: object): Promise<string> =>
@@ -378,7 +381,10 @@ describe('a board that was cut off', () => {
     await a.until('its connection', async () => (await a.kubectl(['exec', 'far', '--', 'true'])).code === 0);
     // What ran goes on, apart from the command whose end nobody was there to see.
     expect(await a.ok(['logs', 'far'])).toMatch(/^started\n/);
-    await a.until('the command to be ended', async () => !(await inPod('far', 'ps')).includes('sleep 1000'));
+    await a.until('the command to be ended', async () => {
+      const processes = await inPod('far', 'ps');
+      return processes.includes('sleep 100000') && !processes.includes('sleep 7777');
+    });
   }, 180_000);
 });
 

@@ -45,6 +45,8 @@ export interface ServerConnection {
   settings<T>(parse: (text: string) => T): Promise<T>;
   /** Learns from the cluster where its servers are. Call it before the informers start. */
   follow(informers: InformerFactory): void;
+  /** Calls back each time the server answers after it had not. */
+  onBack(listener: () => void): void;
   stop(): Promise<void>;
 }
 
@@ -115,6 +117,7 @@ class Connection implements ServerConnection {
   #identity: Identity;
   #off: () => void = () => {};
   #isAway = false;
+  readonly #onBack: (() => void)[] = [];
   #isForeign = false;
   #rejoining: Promise<void> | undefined;
   #refreshed: Promise<void> | undefined;
@@ -184,6 +187,10 @@ class Connection implements ServerConnection {
     this.#off = informers.for(endpointSlices).onChange({ add: seen, update: seen });
   }
 
+  onBack(listener: () => void): void {
+    this.#onBack.push(listener);
+  }
+
   async stop(): Promise<void> {
     this.#stop.abort(new Error('the agent stops'));
     this.#off();
@@ -205,8 +212,11 @@ class Connection implements ServerConnection {
       this.#unreachable(server, contact.cause);
       return;
     }
-    if (this.#isAway) log.info('the server answers again', { server });
-    this.#isAway = false;
+    if (this.#isAway) {
+      this.#isAway = false;
+      log.info('the server answers again', { server });
+      for (const listener of this.#onBack) listener();
+    }
     if (contact.type === 'unauthorized')
       this.#rejoin('the server does not accept the certificate of this board');
     else this.#refresh();

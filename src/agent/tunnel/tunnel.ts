@@ -22,14 +22,18 @@ export interface TunnelOptions {
 }
 
 export interface Tunnel {
+  /** The server can be reached again: a pause before the next try ends now. */
+  retry(): void;
   stop(): Promise<void>;
 }
 
 /** Keeps one connection to the server open, over which the server reaches this node, wherever the node may be. */
 export function startTunnel(options: TunnelOptions): Tunnel {
   const abort = new AbortController();
-  const running = keepConnected(options, abort.signal);
+  const pause: Pause = { end: () => {} };
+  const running = keepConnected(options, abort.signal, pause);
   return {
+    retry: () => pause.end(),
     async stop() {
       abort.abort(new Error('the agent stops'));
       await running;
@@ -37,7 +41,12 @@ export function startTunnel(options: TunnelOptions): Tunnel {
   };
 }
 
-async function keepConnected(options: TunnelOptions, signal: AbortSignal): Promise<void> {
+/** Ends the pause that is under way, if there is one. */
+interface Pause {
+  end: () => void;
+}
+
+async function keepConnected(options: TunnelOptions, signal: AbortSignal, pause: Pause): Promise<void> {
   const { clock, log, dial, random = Math.random } = options;
   const backoff = new Backoff(LIMITS.tunnel.retry);
   let said = '';
@@ -66,7 +75,9 @@ async function keepConnected(options: TunnelOptions, signal: AbortSignal): Promi
       delayMs,
     });
     said = why;
-    await sleep(clock, delayMs, signal).catch(() => {});
+    const early = new AbortController();
+    pause.end = () => early.abort();
+    await sleep(clock, delayMs, AbortSignal.any([signal, early.signal])).catch(() => {});
   }
 }
 

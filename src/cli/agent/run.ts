@@ -49,11 +49,23 @@ async function start(config: AgentConfig, running: Running): Promise<void> {
   const tunnel = startTunnel({
     api: node.api,
     dial: (aborted) => dialServer(connection.address, aborted),
-    onBack: () => client.reconnect(),
+    // Whatever hangs on a connection from before would keep hanging for minutes.
+    onBack() {
+      client.reconnect();
+      informers.retry();
+    },
     clock,
     log: log.child('tunnel'),
   });
   running.onStop(() => tunnel.stop());
+  connection.onBack(() => {
+    tunnel.retry();
+    informers.retry();
+  });
+  // Last words reach a server that is there; one that is gone must not hold up the end.
+  signal.addEventListener('abort', () => {
+    clock.setTimer(LIMITS.agent.farewellMs, () => void client.close());
+  });
   // Ready means that the cluster has the node; but a board that boots without its server works all the same.
   const alone = sleep(clock, LIMITS.agent.offlineAfterMs, signal).catch(() => {});
   await Promise.race([node.registered, alone]);
