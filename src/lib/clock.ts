@@ -50,8 +50,14 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
 
 /** RFC 3339 with seconds, as `metav1.Time` is written. */
 export function rfc3339(epochMs: number): string {
-  return `${new Date(epochMs).toISOString().slice(0, 19)}Z`;
+  const second = Math.floor(epochMs / 1000);
+  // A busy second is written hundreds of times.
+  if (second !== lastSecond.at)
+    lastSecond = { at: second, text: `${new Date(epochMs).toISOString().slice(0, 19)}Z` };
+  return lastSecond.text;
 }
+
+let lastSecond = { at: Number.NaN, text: '' };
 
 /** RFC 3339 with microseconds, as `metav1.MicroTime` is written. */
 export function rfc3339Micro(epochMs: number): string {

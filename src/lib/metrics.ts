@@ -71,7 +71,10 @@ export interface CounterSeries {
 
 /** Series by their labels, which are only joined and bounded here. */
 class SeriesMap<T> {
+  /** By the label text that is shown. */
   readonly #series = new Map<string, T>();
+  /** The same by their bare values: a request that is like others before costs no text. */
+  readonly #known = new Map<string, T>();
   readonly #names: readonly string[];
   readonly #make: () => T;
 
@@ -81,12 +84,23 @@ class SeriesMap<T> {
   }
   /** What lies beyond the bound counts into a series that nobody sees. */
   of(values: LabelValues): T {
+    const key = values.join('\n');
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
     const text = labelText(this.#names, values);
-    const found = this.#series.get(text);
-    if (found !== undefined) return found;
-    const made = this.#make();
-    if (this.#series.size < LIMITS.metrics.series) this.#series.set(text, made);
-    return made;
+    const found = this.#series.get(text) ?? this.#make();
+    if (this.#series.size < LIMITS.metrics.series) this.#series.set(text, found);
+    if (this.#series.has(text) && this.#isPlain(values)) this.#known.set(key, found);
+    return found;
+  }
+
+  /** Long values are cut and those with line ends could be taken for others: they are told apart by their text. */
+  #isPlain(values: LabelValues): boolean {
+    return (
+      values.length === this.#names.length &&
+      this.#known.size < LIMITS.metrics.series &&
+      values.every((value) => value.length <= LIMITS.metrics.labelChars && !value.includes('\n'))
+    );
   }
   entries(): Iterable<[string, T]> {
     return this.#series;

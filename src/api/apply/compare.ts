@@ -74,6 +74,15 @@ const isEmpty = (value: unknown): boolean =>
   value === null ||
   (Array.isArray(value) ? value.length === 0 : isObject(value) && Object.keys(value).length === 0);
 
+interface Sides {
+  readonly left: JsonObject | undefined;
+  readonly right: JsonObject | undefined;
+  readonly type: TypeNode | undefined;
+}
+
+const isUnownedMetadata = (name: string, path: readonly PathElement[]): boolean =>
+  path.length === 1 && path[0] === 'f:metadata' && UNOWNED_METADATA.has(name);
+
 class Walk {
   readonly #added = new FieldSetBuilder();
   readonly #modified = new FieldSetBuilder();
@@ -93,29 +102,26 @@ class Walk {
     type: TypeNode | undefined,
     path: PathElement[],
   ): void {
-    const isRoot = path.length === 0;
-    const skipped =
-      path.length === 1 && path[0] === 'f:metadata'
-        ? (name: string) => UNOWNED_METADATA.has(name)
-        : (name: string) => isRoot && (name === 'apiVersion' || name === 'kind');
-    const visit = (name: string): void => {
-      if (skipped(name)) return;
-      const before = left === undefined ? undefined : own(left, name);
-      const after = right === undefined ? undefined : own(right, name);
-      if (before === after) return;
-      const field = type?.field(name);
-      path.push(fieldElement(name));
-      const holds =
-        before === undefined && left !== undefined && type?.shape === 'object' && !this.#custom
-          ? ALWAYS_PRESENT.has(name)
-          : false;
-      this.#value(holds && !isEmpty(after) ? emptyLike(after) : before, after, field, path);
-      path.pop();
-    };
-    if (left !== undefined) for (const name of Object.keys(left)) visit(name);
-    if (right !== undefined)
-      for (const name of Object.keys(right))
-        if (left === undefined || !Object.hasOwn(left, name)) visit(name);
+    const sides = { left, right, type };
+    if (left !== undefined) for (const name of Object.keys(left)) this.#field(name, sides, path);
+    if (right === undefined) return;
+    for (const name of Object.keys(right))
+      if (left === undefined || !Object.hasOwn(left, name)) this.#field(name, sides, path);
+  }
+
+  #field(name: string, { left, right, type }: Sides, path: PathElement[]): void {
+    if (path.length === 0 ? name === 'apiVersion' || name === 'kind' : isUnownedMetadata(name, path)) return;
+    const before = left === undefined ? undefined : own(left, name);
+    const after = right === undefined ? undefined : own(right, name);
+    if (before === after) return;
+    const field = type?.field(name);
+    path.push(fieldElement(name));
+    const holds =
+      before === undefined && left !== undefined && type?.shape === 'object' && !this.#custom
+        ? ALWAYS_PRESENT.has(name)
+        : false;
+    this.#value(holds && !isEmpty(after) ? emptyLike(after) : before, after, field, path);
+    path.pop();
   }
 
   /** At least one of the two is defined. */

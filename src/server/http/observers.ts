@@ -10,19 +10,28 @@ const STORAGE_SECONDS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 1, 2, 5, 10, 30
 
 /** The plugin with its time taken. */
 export function timedPlugin(plugin: AdmissionPlugin, metrics: Metrics, clock: Clock): AdmissionPlugin {
-  const timed = (type: 'admit' | 'validate', run: AdmissionPlugin['mutate']): AdmissionPlugin['mutate'] =>
-    run &&
-    (async (attributes) => {
+  const timed = (type: 'admit' | 'validate', run: AdmissionPlugin['mutate']): AdmissionPlugin['mutate'] => {
+    if (!run) return undefined;
+    return (attributes) => {
       const startMs = clock.monotonicMs();
-      let rejected = true;
-      try {
-        await run.call(plugin, attributes);
-        rejected = false;
-      } finally {
+      const done = (rejected: boolean): void => {
         const tookMs = clock.monotonicMs() - startMs;
         metrics.admitted(plugin.name, type, attributes.operation, rejected, tookMs);
+      };
+      const failed = (error: unknown): never => {
+        done(true);
+        throw error;
+      };
+      try {
+        const running = run.call(plugin, attributes);
+        if (running) return running.then(() => done(false), failed);
+        done(false);
+        return undefined;
+      } catch (error) {
+        return failed(error);
       }
-    });
+    };
+  };
   const mutate = timed('admit', plugin.mutate);
   const validate = timed('validate', plugin.validate);
   return { ...plugin, ...(mutate ? { mutate } : {}), ...(validate ? { validate } : {}) };

@@ -27,9 +27,11 @@ export async function readBody({ request, bodies, clock }: Exchange): Promise<Bu
 const tooLarge = () =>
   apiError('RequestEntityTooLarge', `Request entity too large: limit is ${LIMITS.http.bodyBytes}`);
 
+const NOTHING = Buffer.alloc(0);
+
 class Body {
   readonly #budget: Exchange['bodies'];
-  #buffer = Buffer.alloc(0);
+  #buffer = NOTHING;
   #length = 0;
 
   constructor(budget: Exchange['bodies']) {
@@ -50,7 +52,8 @@ class Body {
     const more = sizeBytes - this.#buffer.length;
     if (more <= 0) return;
     this.#budget.take(more);
-    const larger = Buffer.allocUnsafeSlow(sizeBytes);
+    // Small ones come from Node's pool: nothing keeps a body once it is decoded.
+    const larger = Buffer.allocUnsafe(sizeBytes);
     this.#buffer.copy(larger, 0, 0, this.#length);
     this.#buffer = larger;
   }
@@ -64,7 +67,9 @@ function receive(request: Http2ServerRequest, body: Body, clock: Clock): Promise
     const timer = clock.setTimer(LIMITS.http.bodyTimeoutMs, () => {
       end(() => reject(apiError('Timeout', 'timed out reading the request body')));
     });
+    let isOver = false;
     const end = (settle: () => void): void => {
+      isOver = true;
       timer.cancel();
       request.off('data', onData);
       settle();
@@ -76,7 +81,10 @@ function receive(request: Http2ServerRequest, body: Body, clock: Clock): Promise
         end(() => reject(error));
       }
     };
-    const gone = (): void => end(() => reject(apiError('Timeout', 'the client went away')));
+    // Every request closes in the end; an error costs a stack trace.
+    const gone = (): void => {
+      if (!isOver) end(() => reject(apiError('Timeout', 'the client went away')));
+    };
     request.on('data', onData);
     request.once('end', () => end(resolve));
     request.once('error', gone);
