@@ -52,9 +52,13 @@ export class Registry {
   }
   /** The other versions, and groups, under which the same objects are served. */
   equivalents(resource: Resource): readonly Resource[] {
-    const served = this.find(resource)?.served;
+    const own = this.find(resource)?.served;
+    // Each version of a custom resource is served on its own; their definition is what they have in common.
+    const definition = own?.custom?.definition;
+    const isSame = ({ served }: Endpoint): boolean =>
+      served === own || (definition !== undefined && served.custom?.definition === definition);
     return [...this.#endpoints.values()]
-      .filter((one) => one.served === served && one.resource !== resource)
+      .filter((one) => one.resource !== resource && isSame(one))
       .map((one) => one.resource);
   }
   get endpoints(): readonly Endpoint[] {

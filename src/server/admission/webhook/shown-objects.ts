@@ -1,4 +1,4 @@
-import { equalJson, type JsonObject } from '../../../api/json-value.ts';
+import { copyJson, equalJson, type JsonObject } from '../../../api/json-value.ts';
 import { apiVersionOf, type KubeObject, type Resource } from '../../../api/resource.ts';
 import { apiError } from '../../../api/status.ts';
 import { applyDefaults } from '../../registry/create.ts';
@@ -64,9 +64,9 @@ export class ObjectVersions {
     if (equalJson(before, changed)) return false;
     if (shown) replaceContent(object, shown.write(changed, object));
     else if (this.#isWhole()) {
-      const stored = await toStored(endpoint, changed);
-      applyDefaults(endpoint.served, stored);
-      replaceContent(object, stored);
+      const own = await this.#toOwn(endpoint, changed);
+      applyDefaults(this.#own.served, own);
+      replaceContent(object, own);
     } else replaceContent(object, changed);
     this.#shown.clear();
     return true;
@@ -85,8 +85,28 @@ export class ObjectVersions {
     const { shown } = this.#attributes;
     if (shown) return shown.read(stored);
     if (!this.#isWhole()) return stored;
-    const object = await toClient(this.#endpoint(resource), stored);
+    const object = await this.#fromOwn(this.#endpoint(resource), stored);
     return { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind };
+  }
+
+  /** As the engine has the objects of this request. */
+  get #own(): Endpoint {
+    return this.#endpoint(this.#attributes.requested);
+  }
+
+  /** In another version. Custom resources have an engine for each of theirs, and meet in the stored one. */
+  async #fromOwn(target: Endpoint, object: KubeObject): Promise<KubeObject> {
+    const { served } = this.#own;
+    if (target.served === served) return toClient(target, object);
+    const stored = (await served.storage?.write(object)) ?? object;
+    return (await target.served.storage?.read(stored)) ?? stored;
+  }
+
+  async #toOwn(source: Endpoint, object: KubeObject): Promise<KubeObject> {
+    const { served } = this.#own;
+    if (source.served === served) return toStored(source, object);
+    const stored = (await source.served.storage?.write(object)) ?? object;
+    return copyJson((await served.storage?.read(stored)) ?? stored);
   }
 
   #endpoint(resource: Resource): Endpoint {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Resource } from '../../../api/resource.ts';
 import * as resources from '../../../api/resources.gen.ts';
 import { ApiError, apiError } from '../../../api/status.ts';
 import type {
@@ -347,6 +348,50 @@ describe('which webhooks are asked', () => {
     });
     expect(made.apiVersion).toBe('autoscaling/v2');
     expect(made.spec?.metrics?.[0]?.resource?.target.averageUtilization).toBe(70);
+  });
+
+  it('holds for other versions of a custom resource, and what they know', async () => {
+    const names = { plural: 'toys', kind: 'Toy', singular: 'toy', listKind: 'ToyList' };
+    const versionOf = (name: string, storage: boolean) => ({
+      name,
+      served: true,
+      storage,
+      schema: {
+        openAPIV3Schema: {
+          type: 'object',
+          properties: { size: { type: 'integer' }, color: { type: 'string', default: 'red' } },
+        },
+      },
+    });
+    await client.create(resources.customResourceDefinitions, {
+      metadata: { name: 'toys.example.com' },
+      spec: {
+        group: 'example.com',
+        scope: 'Namespaced',
+        names,
+        versions: [versionOf('v1', true), versionOf('v2', false)],
+      },
+    });
+    const toys = { group: 'example.com', resource: 'toys', kind: 'Toy', namespaced: true };
+    await expect
+      .poll(() => server.registry.find({ ...toys, version: 'v2' }), { timeout: 5000 })
+      .toBeDefined();
+    const made = patch(
+      { op: 'add', path: '/size', value: 3 },
+      { op: 'add', path: '/unknown', value: true },
+      { op: 'remove', path: '/color' },
+    );
+    const rules = [rule('toys', { apiGroups: ['example.com'], apiVersions: ['v1'] })];
+    await mutating('toys', () => made, { rules });
+    const toy = { metadata: { name: 't', namespace: 'default' } };
+    const stored = await client.create({ ...toys, version: 'v2' } as Resource, toy);
+    expect(asked[0]?.request).toMatchObject({
+      kind: { group: 'example.com', version: 'v1', kind: 'Toy' },
+      requestKind: { group: 'example.com', version: 'v2', kind: 'Toy' },
+      object: { apiVersion: 'example.com/v1', color: 'red' },
+    });
+    expect(stored).toMatchObject({ apiVersion: 'example.com/v2', size: 3, color: 'red' });
+    expect(stored).not.toHaveProperty('unknown');
   });
 
   it('is nobody before the server has its own objects', async () => {
