@@ -45,14 +45,17 @@ function extensions(writer: ProtobufWriter, number: number, object: SchemaObject
 const asObject = (value: unknown): SchemaObject | undefined =>
   typeof value === 'object' && value !== null ? (value as SchemaObject) : undefined;
 
+/** Documents of other servers may have anything in the place of a list. */
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
 function schema(object: SchemaObject): ProtobufWriter {
   const writer = new ProtobufWriter()
     .string(1, object['$ref'])
     .string(2, object['format'])
     .string(4, object['description']);
   if (object['default'] !== undefined) writer.message(5, any(object['default']));
-  for (const name of (object['required'] as string[] | undefined) ?? []) writer.string(19, name);
-  for (const value of (object['enum'] as string[] | undefined) ?? []) writer.message(20, any(value));
+  for (const name of listOf(object['required'])) writer.string(19, name);
+  for (const value of listOf(object['enum'])) writer.message(20, any(value));
   const values = asObject(object['additionalProperties']);
   if (values !== undefined) writer.message(21, new ProtobufWriter().message(1, schema(values)));
   if (object['type'] !== undefined) writer.message(22, new ProtobufWriter().string(1, object['type']));
@@ -62,7 +65,8 @@ function schema(object: SchemaObject): ProtobufWriter {
   if (properties !== undefined) {
     const list = new ProtobufWriter();
     for (const [name, value] of Object.entries(properties)) {
-      list.message(1, named(name, schema(value as SchemaObject)));
+      const property = asObject(value);
+      if (property !== undefined) list.message(1, named(name, schema(property)));
     }
     writer.message(25, list);
   }
@@ -77,19 +81,22 @@ function pathItem(item: SchemaObject): ProtobufWriter {
     const found = asObject(item[method]);
     if (found !== undefined) writer.message(number, operation(found));
   }
-  for (const one of (item['parameters'] as SchemaObject[] | undefined) ?? []) {
-    writer.message(9, parametersItem(one));
+  for (const one of listOf(item['parameters']).map(asObject)) {
+    if (one !== undefined) writer.message(9, parametersItem(one));
   }
   return writer;
 }
 
 function operation(object: SchemaObject): ProtobufWriter {
   const writer = new ProtobufWriter().string(5, object['operationId']);
-  for (const type of object['produces'] as string[]) writer.string(6, type);
-  for (const type of object['consumes'] as string[]) writer.string(7, type);
-  for (const one of object['parameters'] as SchemaObject[]) writer.message(8, parametersItem(one));
+  for (const type of listOf(object['produces'])) writer.string(6, type);
+  for (const type of listOf(object['consumes'])) writer.string(7, type);
+  for (const one of listOf(object['parameters']).map(asObject)) {
+    if (one !== undefined) writer.message(8, parametersItem(one));
+  }
   const responses = new ProtobufWriter();
-  for (const [code, value] of Object.entries(object['responses'] as Record<string, SchemaObject>)) {
+  for (const [code, one] of Object.entries(asObject(object['responses']) ?? {})) {
+    const value = asObject(one) ?? {};
     const response = new ProtobufWriter().string(1, value['description']);
     const answer = asObject(value['schema']);
     if (answer !== undefined) response.message(2, new ProtobufWriter().message(1, schema(answer)));

@@ -351,6 +351,9 @@ describe('requests for an aggregated version', () => {
     expect(swagger.definitions['io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta']?.description).not.toBe(
       'not ours',
     );
+    const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+    const protobuf = await ask('/openapi/v2', { headers: { accept } });
+    expect([protobuf.code, protobuf.body.includes(`${PATH}/flunders`)]).toEqual([200, true]);
     // Discovery is another document now, and clients that ask with the old mark get the new one.
     const { headers } = await ask('/apis', { headers: { accept: AGGREGATED } });
     await client.delete(resources.apiServices, { name: NAME });

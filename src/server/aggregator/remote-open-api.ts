@@ -1,16 +1,14 @@
 import { createHash } from 'node:crypto';
 import { isObject } from '../../api/json-value.ts';
-import type { SchemaObject } from '../../api/openapi/schema-object.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import type { ApiServices, RemoteService } from './api-services.ts';
 import { pathOf } from './availability-controller.ts';
 import type { RemoteClient } from './remote-client.ts';
+import { type SwaggerParts, swaggerParts } from './swagger-parts.ts';
 
 /** What aggregated API servers add to `/openapi/v2`. */
-export interface RemoteParts {
-  readonly paths: readonly [string, SchemaObject][];
-  readonly schemas: readonly [string, SchemaObject][];
+export interface RemoteParts extends SwaggerParts {
   /** Changes when any of it does. */
   readonly hash: string;
 }
@@ -88,18 +86,8 @@ export class RemoteOpenApi {
         accept: 'application/json',
       });
       if (statusCode !== 200) return undefined;
-      const document: unknown = JSON.parse(text);
-      if (!isObject(document)) return undefined;
-      const prefix = pathOf(remote);
-      const membersOf = (key: string): [string, SchemaObject][] =>
-        Object.entries(isObject(document[key]) ? document[key] : {}).filter(
-          (one): one is [string, SchemaObject] => isObject(one[1]),
-        );
-      return {
-        paths: membersOf('paths').filter(([path]) => path === prefix || path.startsWith(`${prefix}/`)),
-        schemas: membersOf('definitions'),
-        hash: createHash('sha256').update(text).digest('hex').toUpperCase(),
-      };
+      const parts = swaggerParts(JSON.parse(text), pathOf(remote));
+      return { ...parts, hash: createHash('sha256').update(text).digest('hex').toUpperCase() };
     } catch {
       return undefined;
     }
