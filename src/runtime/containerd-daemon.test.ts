@@ -36,8 +36,11 @@ describe('containerd daemon', () => {
   it('takes over one that runs already, and ends it when told to', async () => {
     const first = await start();
     first.release();
-    const second = await start();
+    const exec = createExec();
+    const second = await start(exec);
     expect(second.pid).toBe(first.pid);
+    // It asked once whether that one answers, and keeps no process that watches over it.
+    expect(exec.spawned).toBe(1);
     await second.stop();
     for (let tries = 0; isAlive(first.pid) && tries < 400; tries++) await delay(50);
     expect(isAlive(first.pid)).toBe(false);

@@ -1,6 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { type ClientHttp2Session, connect } from 'node:http2';
+import { createConnection } from 'node:net';
 import { dirname, join } from 'node:path';
 import { Backoff } from '../lib/backoff.ts';
 import { type Clock, sleep } from '../lib/clock.ts';
@@ -93,8 +95,8 @@ class Daemon implements Containerd {
   });
   readonly #stopped = new AbortController();
   #child: ChildProcess | undefined;
-  /** Set while it is not our own child: ends when its socket closes. */
-  #watch: ChildProcess | undefined;
+  /** Set while it is not our own child. */
+  #watch: ClientHttp2Session | undefined;
   #pid = 0;
 
   constructor(options: ContainerdOptions) {
@@ -116,7 +118,7 @@ class Daemon implements Containerd {
     if (pid !== undefined && (await this.#answers())) {
       this.#options.log.info('took over a running containerd', { pid });
       this.#pid = pid;
-      this.#watchForeign(pid);
+      this.#watchForeign();
       return;
     }
     await this.#launch();
@@ -124,7 +126,7 @@ class Daemon implements Containerd {
 
   release(): void {
     this.#stopped.abort();
-    this.#watch?.kill('SIGKILL');
+    this.#watch?.destroy();
     this.#child?.unref();
   }
 
@@ -212,18 +214,26 @@ class Daemon implements Containerd {
       );
   }
 
-  /** The end of a process that is not our child shows through a child of ours that waits for it. */
-  #watchForeign(pid: number): void {
-    const watch = this.#options.exec.start(['tail', '--pid', String(pid), '--follow', '/dev/null'], {
-      stdio: 'ignore',
+  /**
+   * The end of a process that is not our child shows as the end of a connection to it: nothing has to look for it, and
+   * nothing wakes up meanwhile.
+   */
+  #watchForeign(): void {
+    const session = connect('http://containerd', {
+      createConnection: () => createConnection(this.#options.address),
     });
-    watch.unref();
-    this.#watch = watch;
-    watch.once('exit', () => {
+    this.#watch = session;
+    session.on('error', () => {});
+    session.once('close', () => {
       this.#watch = undefined;
-      if (!this.#stopped.signal.aborted) this.#died('exit');
+      if (this.#stopped.signal.aborted) return;
+      // Its end is only certain when the process is gone, too.
+      void sleep(this.#options.clock, LIMITS.runtime.containerdRetryBaseMs, this.#stopped.signal).then(
+        () => (this.#recordedPid() === undefined ? this.#died('exit') : this.#watchForeign()),
+        () => {},
+      );
     });
-    watch.once('error', () => {});
+    session.unref();
   }
 
   async #ready(): Promise<void> {
