@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { release } from 'node:os';
 import { errorText } from '../../lib/log.ts';
 import { VERSION } from '../../lib/version.ts';
+import { agentCommand } from '../agent/command.ts';
+import { agentConfig } from '../agent/config.ts';
 import type { Command } from '../command.ts';
 import type { Flags, FlagValues } from '../flag.ts';
 import { columnsOf } from '../kubectl/table.ts';
@@ -61,24 +63,28 @@ export const checkConfigCommand: Command = {
   },
 };
 
-/** Reads the file as the command does that would use it. */
+/** The commands that read the file; what suits neither is told as the first of them would. */
+const READERS = [
+  { command: serverCommand, node: (values: FlagValues) => serverConfig(values).node },
+  { command: agentCommand, node: (values: FlagValues) => agentConfig(values).node },
+] as const;
+
+/** Reads the file as the commands do that would use it. */
 async function checkedConfig(values: FlagValues): Promise<ConfigFacts & { readonly dataDir: string }> {
   const path = String(values['config']);
   const exists = existsSync(path) || existsSync(`${path}.d`);
-  const facts = {
-    path,
-    exists,
-    command: serverCommand.name,
-    dataDir: '/var/lib/kedge',
-    snapshotter: 'overlayfs',
-  };
   const argv = exists ? ['--config', path] : [];
-  try {
-    const { dataDir, node } = serverConfig((await parseFlags(serverCommand, argv, process.env)) ?? {});
-    return { ...facts, problem: undefined, dataDir, snapshotter: node.snapshotter };
-  } catch (error) {
-    return { ...facts, problem: errorText(error) };
+  let problem: string | undefined;
+  for (const { command, node } of READERS) {
+    try {
+      const { dataDir, snapshotter } = node((await parseFlags(command, argv, process.env)) ?? {});
+      return { path, exists, command: command.name, problem: undefined, dataDir, snapshotter };
+    } catch (error) {
+      problem ??= errorText(error);
+    }
   }
+  const usual = { command: serverCommand.name, dataDir: '/var/lib/kedge', snapshotter: 'overlayfs' };
+  return { path, exists, problem, ...usual };
 }
 
 const MARKS = { ok: 'ok', unknown: 'unknown', warning: 'WARNING', missing: 'MISSING' } as const;
