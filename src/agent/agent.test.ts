@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeBoard } from '../../test/fixtures/fake-board.ts';
 import { configMaps, leases, nodes, pods } from '../api/resources.gen.ts';
 import type { FakeClient } from '../client/fake-client.ts';
+import { LIMITS } from '../lib/limits.ts';
 
 let board: FakeBoard;
 beforeEach(async () => {
@@ -52,6 +53,20 @@ describe('node', () => {
     expect(await ready()).toMatchObject({ status: 'Unknown' });
     await board.pass(0);
     expect(await ready()).toMatchObject({ status: 'True', reason: 'KubeletReady' });
+  });
+
+  it('says that another board has its name when its lease is written by somebody else, again and again', async () => {
+    await board.boot();
+    const ref = { namespace: 'kube-node-lease', name: 'board' };
+    for (let round = 0; round < 4; round++) {
+      const rival = {
+        type: 'merge',
+        body: { spec: { renewTime: `2026-01-01T00:00:0${round}.000000Z` } },
+      } as const;
+      await board.client.patch(leases, ref, rival);
+      await board.pass(LIMITS.agent.leaseRenewMs);
+    }
+    expect(board.said.filter((line) => line.startsWith('another board is at work'))).toHaveLength(1);
   });
 
   it('says when memory is short and evicts the pod that exceeds its request', async () => {
@@ -383,10 +398,19 @@ describe('restarts', () => {
         };
       },
     }) as FakeClient;
+    let asked = 0;
+    const version = board.runtime.version.bind(board.runtime);
+    board.runtime.version = () => {
+      asked++;
+      return version();
+    };
     await board.boot(flaky);
     await board.pass(9000);
+    const once = [asked, board.said.filter((line) => line.startsWith('the node is not registered')).length];
     const running = (await board.runtime.listContainers()).filter(({ state }) => state === 'running');
     expect(running.map(({ name }) => name)).toEqual(['main']);
+    // Trying on for weeks starts no process and fills no log.
+    expect(once).toEqual([1, 1]);
     away = false;
     await board.pass(60_000);
     const still = (await board.runtime.listContainers()).filter(({ state }) => state === 'running');

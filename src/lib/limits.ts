@@ -400,6 +400,10 @@ export const LIMITS = {
     /** An image pulled or used within this is not collected, as upstream. */
     imageMinimumAgeMs: 120_000,
     leaseSeconds: 40,
+    /** A server that lost its power says nothing: this long, and a renewal still comes in time by another way. */
+    requestTimeoutMs: 15_000,
+    /** Renewals in a row disturbed by somebody else before that is said. */
+    rivalConflicts: 3,
     leaseRenewMs: 10_000,
     nodeStatusMs: 300_000,
     imagesInStatus: 50,

@@ -131,6 +131,7 @@ class Connection implements ServerConnection {
       server: parts.addresses.current,
       ...{ ca, cert, key },
       serverName: SERVER_NAME,
+      requestTimeoutMs: LIMITS.agent.requestTimeoutMs,
       userAgent: `kedge-agent/${nodeName}`,
       onContact: (server, contact) => this.#contact(server, contact),
     });

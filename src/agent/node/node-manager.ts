@@ -45,6 +45,8 @@ export class NodeManager {
   #lease: Lease | undefined;
   #runtimeVersion = { name: 'containerd', version: 'Unknown' };
   #notReady: readonly string[] = [];
+  /** Renewals in a row that found the Lease written by somebody else. */
+  #conflicts = 0;
   #writtenMono = Number.NEGATIVE_INFINITY;
   #wake: () => void = () => {};
   #isDue = false;
@@ -99,9 +101,11 @@ export class NodeManager {
     const { signal } = this.#abort;
     let delayMs = 200;
     let wasReady: boolean | undefined;
+    let said = '';
     while (!signal.aborted) {
       try {
-        await this.#askRuntime();
+        // Not again for each try to reach a server that is away: asking starts a process.
+        if (said === '' || !this.#isReady()) await this.#askRuntime();
         if (this.#node === undefined) {
           this.#node = await this.#register();
           events.event(this.#node, 'Normal', 'Starting', 'Starting kubelet.');
@@ -120,10 +124,16 @@ export class NodeManager {
         }
         wasReady = ready;
         delayMs = 200;
+        said = '';
         await this.#rest(ready ? LIMITS.agent.nodeStatusMs : LIMITS.agent.leaseRenewMs);
       } catch (error) {
         if (signal.aborted) return;
-        log.warn('the node is not registered or its status not written yet', { error: errorText(error) });
+        const why = errorText(error);
+        // A server may be away for weeks.
+        log[why === said ? 'debug' : 'warn']('the node is not registered or its status not written yet', {
+          error: why,
+        });
+        said = why;
         await sleep(clock, delayMs, signal).catch(() => {});
         delayMs = Math.min(delayMs * 2, 10_000);
       }
@@ -294,13 +304,25 @@ export class NodeManager {
     }
     try {
       this.#lease = await client.update(leases, { ...this.#lease, spec: { ...this.#lease.spec, ...spec } });
+      this.#conflicts = 0;
     } catch (error) {
       if (!isConflict(error) && !isNotFound(error)) throw error;
       // Somebody else wrote it or deleted it: read it anew and try once more.
+      if (isConflict(error)) this.#noteRival();
       this.#lease = await client.get(leases, ref).catch(() => undefined);
       if (this.#lease !== undefined)
         this.#lease = await client.update(leases, { ...this.#lease, spec: { ...this.#lease.spec, ...spec } });
     }
+  }
+
+  /** Nobody else has a reason to write this node's Lease again and again. */
+  #noteRival(): void {
+    this.#conflicts++;
+    if (this.#conflicts !== LIMITS.agent.rivalConflicts) return;
+    this.#options.log.error(
+      'another board is at work under the name of this one, as after copying a card: give one of them another --node-name',
+      { node: this.#options.nodeName },
+    );
   }
 }
 

@@ -12,6 +12,7 @@ import { parseClusterSettings } from '../node/cluster-settings.ts';
 import { restartOnNewAddress } from '../node/new-address.ts';
 import { startNode } from '../node/node.ts';
 import { type Running, stayRunning, writePidFile } from '../running.ts';
+import { claimDataDir } from './claim.ts';
 import type { AgentConfig } from './config.ts';
 
 /** Runs until SIGTERM or SIGINT, which also ends a start half way. Containers go on running. Returns the exit code. */
@@ -23,6 +24,7 @@ export async function runAgent(config: AgentConfig): Promise<number> {
 async function start(config: AgentConfig, running: Running): Promise<void> {
   const { log, signal } = running;
   const clock = systemClock;
+  running.onEnd(await claimDataDir(config.node.dataDir));
   const connection = await connect(config, running);
   running.onStop(() => connection.stop());
   const cluster = await connection.settings(parseClusterSettings);
