@@ -179,6 +179,7 @@ class KedgeApiServer implements ApiServer {
       clock,
       log: log.child('aggregator'),
     });
+    this.#front.metrics.add(() => this.#aggregator.metrics());
   }
 
   async start(): Promise<void> {

@@ -200,10 +200,13 @@ describe('an APIService', () => {
   it('says what is missing until all is there, and again when it goes', async () => {
     await register();
     await becomes('False ServiceNotFound');
+    const gauge = `aggregator_unavailable_apiservice{name="${NAME}"}`;
+    expect((await ask('/metrics')).body).toContain(`${gauge} 1\n`);
     expect((await ask(`${PATH}/flunders`)).code).toBe(503);
     expect((await ask(`${PATH}/flunders`)).body).toBe('service unavailable\n');
     await serveFlunders();
     await becomes('True Passed');
+    expect((await ask('/metrics')).body).toContain(`${gauge} 0\n`);
     await extension?.close();
     extension = undefined;
     // A request that fails is noticed; nobody waits for the next look.

@@ -70,6 +70,15 @@ export class Aggregator {
     });
   }
 
+  /** Lines of Prometheus' text format, in upstream's names. */
+  metrics(): string {
+    const name = 'aggregator_unavailable_apiservice';
+    const lines = this.services.remotes.map(
+      (one) => `${name}{name=${JSON.stringify(one.name)}} ${one.isAvailable ? 0 : 1}\n`,
+    );
+    return `# HELP ${name} APIServices of other servers that are marked as unavailable.\n# TYPE ${name} gauge\n${lines.join('')}`;
+  }
+
   /** What there is besides our own, and in what order, for discovery. */
   get arrangement(): Arrangement & { readonly generation: string } {
     const { services, discovery } = this;
