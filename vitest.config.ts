@@ -12,6 +12,7 @@ export default defineConfig({
       'test/contract/**/*.test.ts',
       'test/sim/**/*.test.ts',
       'test/golden/**/*.test.ts',
+      'test/fuzz/**/*.test.ts',
     ],
     pool: 'forks',
     maxWorkers: 2,

@@ -164,21 +164,27 @@ export async function sendError(exchange: Exchange, error: unknown): Promise<voi
   // Nothing that a browser might take for a page.
   if (status.code === 401 || status.code === 403) response.setHeader('x-content-type-options', 'nosniff');
   if (status.code === 401) closeAfter(exchange);
-  leaveBody(request, response);
+  leaveBody(request);
   await sendJson(exchange, status.code, status);
 }
 
 /** Who has no credential may not keep a connection busy (upstream's UnauthenticatedHTTP2DOSMitigation). */
 function closeAfter({ request, response }: Exchange): void {
-  if (request.httpVersionMajor < 2) response.setHeader('connection', 'close');
-  else response.once('finish', () => request.stream?.session?.close());
+  if (request.httpVersionMajor < 2) {
+    response.setHeader('connection', 'close');
+    return;
+  }
+  // A stream that has closed no longer knows its session.
+  const session = request.stream?.session;
+  response.once('close', () => session?.close());
 }
 
 /** What is left of a refused body is passed over; over HTTP/2 the client is told to stop. */
-function leaveBody(request: Http2ServerRequest, response: Http2ServerResponse): void {
+function leaveBody(request: Http2ServerRequest): void {
   if (request.readableEnded) return;
   request.resume();
   const { stream } = request;
+  // The response's own `finish` comes only when the stream is closed.
   if (request.httpVersionMajor >= 2 && stream?.endAfterHeaders === false)
-    response.once('finish', () => stream.close());
+    stream.once('finish', () => stream.close());
 }

@@ -1,6 +1,7 @@
 import { Pool } from 'undici';
 import type { ApiServer } from '../api-server.ts';
 import { startTestServer, type TestServerOptions } from '../test-server.fake.ts';
+import type { ClientTimeouts } from './listener.ts';
 import { testTls } from './test-tls.fake.ts';
 
 export interface TestAnswer {
@@ -22,14 +23,25 @@ export interface TestHttp {
     count: number,
     onCount?: (seen: number) => void,
   ): Promise<{ type: string; object: TestAnswer['json'] }[]>;
+  /** The same server on another port, with less patience for slow clients. */
+  listen(timeouts: ClientTimeouts): Promise<number>;
   stop(): Promise<void>;
 }
 
 /** A test server that listens, and a client that shows raw answers. */
-export async function startTestHttp(options: TestServerOptions = {}): Promise<TestHttp> {
+export function startTestHttp(options: TestServerOptions = {}): Promise<TestHttp> {
+  return listenForTest(options);
+}
+
+/** The same, with less patience for slow clients. */
+export async function listenForTest(
+  options: TestServerOptions,
+  timeouts?: ClientTimeouts,
+): Promise<TestHttp> {
   const { server } = await startTestServer(options);
   const tls = testTls();
-  const { port } = await server.listen({ host: '127.0.0.1', port: 0, tls });
+  const listening = { host: '127.0.0.1', port: 0, tls, ...(timeouts ? { timeouts } : {}) };
+  const { port } = await server.listen(listening);
   const pool = new Pool(`https://127.0.0.1:${port}`, { connect: { ca: tls.ca } });
   const authorization = 'Bearer tester';
   return {
@@ -66,6 +78,9 @@ export async function startTestHttp(options: TestServerOptions = {}): Promise<Te
         if (events.length >= count) break;
       }
       return events;
+    },
+    async listen(timeouts) {
+      return (await server.listen({ host: '127.0.0.1', port: 0, tls, timeouts })).port;
     },
     async stop() {
       await pool.destroy();
