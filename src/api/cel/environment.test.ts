@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { adaptJson } from './adapt.ts';
 import { Environment } from './environment.ts';
-import { estimateCost } from './estimate.ts';
-import { usesVariable } from './expression.ts';
 import { schemaType } from './schema-type.ts';
 import { DYN, INT, NULL, STRING } from './types.ts';
 import { ListValue, type Value } from './values.ts';
@@ -177,24 +175,5 @@ describe('schemas', () => {
   it('compares sets without regard to order and merges them', () => {
     expect(check('self == oldSelf && self.tags == oldSelf.tags')).toBe(true);
     expect(check('self.tags + ["y", "z"]')).toEqual(['x', 'y', 'z']);
-  });
-});
-
-describe('usesVariable', () => {
-  it.each([
-    ['object.a.all(x, x > count)', true],
-    ['has(object.a[count].b) ? {"a": [1]} : {}', true],
-    ['object.a.exists(count, count == 1)', false],
-    ['count.exists(count, count == 1)', true],
-    ['name.startsWith("a") || object.count == 1', false],
-  ])('%s', (source, isUsed) => {
-    const dynamic = new Environment({ variables: { object: DYN, count: DYN, name: STRING } });
-    expect(usesVariable(dynamic.compile(source).checked!.tree, 'count')).toBe(isUsed);
-  });
-  it('does not walk what a macro repeats again and again', () => {
-    const source = `object.?a${'.optMap(x, x)'.repeat(40)}.hasValue()`;
-    const { checked } = environment.compile(source);
-    expect(usesVariable(checked!.tree, 'count')).toBe(false);
-    expect(estimateCost(checked!, () => undefined)).toBeGreaterThan(0);
   });
 });

@@ -72,39 +72,3 @@ export function qualifiedName(node: Expression): string | undefined {
   const prefix = qualifiedName(node.operand);
   return prefix === undefined ? undefined : `${prefix}.${node.field}`;
 }
-
-/** Whether an expression reads a variable of the outermost scope. */
-export function usesVariable(tree: Expression, name: string): boolean {
-  // Macros may use a part twice.
-  const seen = new Set<number>();
-  const uses = (node: Expression | undefined): boolean => {
-    if (node === undefined || seen.has(node.id)) return false;
-    seen.add(node.id);
-    switch (node.op) {
-      case 'literal':
-        return false;
-      case 'ident':
-        return node.name === name || node.name === `.${name}`;
-      case 'select':
-        return uses(node.operand);
-      case 'call':
-        return uses(node.target) || node.args.some(uses);
-      case 'list':
-        return node.items.some(uses);
-      case 'map':
-        return node.entries.some(({ key, value }) => uses(key) || uses(value));
-      case 'struct':
-        return node.entries.some(({ value }) => uses(value));
-      case 'fold':
-        return usesInFold(node);
-    }
-  };
-  const usesInFold = (fold: Fold): boolean => {
-    if (uses(fold.range) || uses(fold.initial)) return true;
-    if (fold.accumulator === name) return false;
-    if (uses(fold.result)) return true;
-    if (fold.variable === name || fold.variable2 === name) return false;
-    return uses(fold.condition) || uses(fold.step);
-  };
-  return uses(tree);
-}

@@ -52,16 +52,12 @@ export interface TypedSchema {
   readonly adapt: Adapt;
 }
 
-const NAME_LENGTH = 253;
-const METADATA = {
+const METADATA: CelSchema = {
   type: 'object',
-  properties: {
-    name: { type: 'string', maxLength: NAME_LENGTH },
-    generateName: { type: 'string', maxLength: NAME_LENGTH - 1 },
-  },
+  properties: { name: { type: 'string' }, generateName: { type: 'string' } },
 };
 /** Always there at the root of a resource, whatever its schema says. */
-const ROOT = {
+const ROOT: Readonly<Record<string, CelSchema>> = {
   apiVersion: { type: 'string' },
   kind: { type: 'string' },
   metadata: METADATA,
@@ -78,8 +74,7 @@ export function schemaType(schema: CelSchema, name: string, isRoot = false): Typ
   return { type, adapt: (raw) => (raw === null ? null : adapt(raw)) };
 }
 
-/** The schema of a whole resource: with the type and name that each has. */
-export function withRoot<T extends CelSchema>(schema: T): T {
+function withRoot(schema: CelSchema): CelSchema {
   return { ...schema, type: 'object', properties: { ...schema.properties, ...ROOT } };
 }
 

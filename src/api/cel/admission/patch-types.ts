@@ -71,8 +71,10 @@ export const patchDeclarations: readonly Declaration[] = [
  * `Object{spec: Object.status{}}`.
  */
 export function objectToJson(value: Value): unknown {
+  const json = toJson(value);
+  // Now that it is known to be small.
   checkNames(value, 'Object');
-  return toJson(value);
+  return json;
 }
 
 function checkNames(value: Value, path: string): void {
@@ -100,6 +102,7 @@ export function patchOperations(value: Value): object[] {
 
 /** Values may be `Object…{}`; there its name starts anywhere. */
 function operationPart(value: Value): unknown {
+  const json = toJson(value);
   if (value instanceof PatchValue) checkNames(value, value.type.name);
-  return toJson(value);
+  return json;
 }

@@ -47,6 +47,7 @@ const below = (path: Path | undefined, step: string): Path => [...(path ?? []), 
 class CostEstimate {
   readonly #checked: Checked;
   readonly #sizeAt: SizeAt;
+  readonly #costs = new Map<number, Range>();
   readonly #paths = new Map<number, Path>();
   readonly #sizes = new Map<number, Range>();
   readonly #entries = new Map<number, EntrySize>();
@@ -58,6 +59,15 @@ class CostEstimate {
   }
 
   of(node: Expression): Range {
+    // Macros may use a part twice.
+    const known = this.#costs.get(node.id);
+    if (known) return known;
+    const cost = this.#costOf(node);
+    this.#costs.set(node.id, cost);
+    return cost;
+  }
+
+  #costOf(node: Expression): Range {
     switch (node.op) {
       case 'literal':
         return ZERO;
