@@ -97,7 +97,7 @@ export const LIMITS = {
     /** Characters, items and comparisons one run may handle that upstream's cost leaves out. */
     steps: 3_000_000,
     /** Of a result that becomes part of an object: its characters, and 16 for each value; a request has no more. */
-    resultSize: 3 * 1024 * 1024,
+    resultChars: 3 * 1024 * 1024,
   },
   admission: {
     /** How long a pod waits for the account that its new namespace is about to get. */

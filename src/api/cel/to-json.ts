@@ -15,7 +15,7 @@ import {
 
 /**
  * The value as JSON data. Throws `CelError` for what JSON cannot hold, such as types and URLs, and for what would be
- * larger than `LIMITS.cel.resultSize`: an expression may mention the same list again and again in little time.
+ * larger than `LIMITS.cel.resultChars`: an expression may mention the same list again and again in little time.
  */
 export function toJson(value: Value): unknown {
   return new Encoder().encode(value);
@@ -41,7 +41,7 @@ class Encoder {
 
   #grow(size: number): void {
     this.#size += size;
-    if (this.#size > LIMITS.cel.resultSize) throw new CelError('the result is too large');
+    if (this.#size > LIMITS.cel.resultChars) throw new CelError('the result is too large');
   }
 
   #object(value: Exclude<Value, null | boolean | bigint | number | string>): unknown {
