@@ -151,6 +151,21 @@ describe('deployment controller', () => {
     expect(await sizes()).toEqual({ 'web:3': 0, 'web:4': 3 });
   });
 
+  it('counts revisions as 64-bit integers', async () => {
+    await create();
+    const [first] = await sets();
+    const annotations = { 'deployment.kubernetes.io/revision': '3546343826724305832' };
+    await cluster.client.patch(
+      resources.replicaSets,
+      { namespace: 'default', name: first?.metadata.name ?? '' },
+      { type: 'merge', body: { metadata: { annotations } } },
+    );
+    await change(image('web:2'));
+    expect((await read()).metadata.annotations).toMatchObject({
+      'deployment.kubernetes.io/revision': '3546343826724305833',
+    });
+  });
+
   it('takes another hash when the name belongs to something else', async () => {
     await create();
     const [first] = await sets();

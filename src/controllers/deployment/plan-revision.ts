@@ -5,6 +5,7 @@ import {
   DESIRED_REPLICAS,
   HASH_LABEL,
   MAX_REPLICAS,
+  parseRevision,
   REVISION,
   REVISION_HISTORY,
   replicasOf,
@@ -24,23 +25,24 @@ const OWN = new Set([
 const HISTORY_CHARS = 2000;
 
 /** The revision that comes after those of all old sets. */
-export function nextRevision(old: readonly ReplicaSet[]): number {
-  return Math.max(0, ...old.map(revisionOf)) + 1;
+export function nextRevision(old: readonly ReplicaSet[]): bigint {
+  const revisions = old.map(revisionOf).sort((one, other) => (one < other ? -1 : 1));
+  return (revisions.at(-1) ?? 0n) + 1n;
 }
 
 /** Annotations of the current set: the Deployment's own, the revision, and former revisions on a rollback. Pure. */
 export function revisionAnnotations(
   deployment: Deployment,
   set: ReplicaSet | undefined,
-  revision: number,
+  revision: bigint,
 ): Record<string, string> {
   const annotations = { ...set?.metadata.annotations };
   for (const [key, value] of Object.entries(deployment.metadata.annotations ?? {}))
     if (!OWN.has(key)) annotations[key] = value;
   const before = annotations[REVISION];
-  if (Number(before ?? 0) < revision) {
+  if (parseRevision(before) < revision) {
     annotations[REVISION] = String(revision);
-    if (before && Number(before) !== revision) {
+    if (before && parseRevision(before) !== revision) {
       const history = annotations[REVISION_HISTORY];
       const entries = history ? [...history.split(','), before] : [before];
       while (entries.join(',').length > HISTORY_CHARS) entries.shift();
@@ -59,7 +61,7 @@ export function scaleAnnotations(deployment: Deployment): Record<string, string>
 }
 
 /** A ReplicaSet for the current template, its name and labels told apart by the template's hash. Pure. */
-export function newReplicaSet(deployment: Deployment, replicas: number, revision: number): ReplicaSet {
+export function newReplicaSet(deployment: Deployment, replicas: number, revision: bigint): ReplicaSet {
   const { name, namespace } = deployment.metadata;
   const { template, selector, minReadySeconds } = deployment.spec ?? {};
   const hash = templateHash(template, deployment.status?.collisionCount ?? 0);

@@ -8,6 +8,7 @@ import {
   isRolling,
   MAX_REPLICAS,
   replicasOf,
+  revisionOf,
   sum,
 } from './replica-counts.ts';
 
@@ -157,7 +158,5 @@ export function planHistory({ deployment, old }: Rollout): ReplicaSet[] {
 }
 
 function byRevision(sets: readonly ReplicaSet[]): ReplicaSet[] {
-  const revision = (set: ReplicaSet): number =>
-    annotatedNumber(set, 'deployment.kubernetes.io/revision') ?? 0;
-  return byAge(sets).toSorted((a, b) => revision(a) - revision(b));
+  return byAge(sets).toSorted((a, b) => Number(revisionOf(a) - revisionOf(b)));
 }

@@ -52,9 +52,13 @@ export function findNewSet(deployment: Deployment, sets: readonly ReplicaSet[]):
   return byAge(sets).find(({ spec }) => templateKey(spec?.template) === wanted);
 }
 
-export function revisionOf(set: ReplicaSet): number {
-  const revision = Number(set.metadata.annotations?.[REVISION] ?? 0);
-  return Number.isSafeInteger(revision) ? revision : 0;
+/** Upstream's revisions are 64-bit integers; what is none counts as 0. */
+export function parseRevision(text: string | undefined): bigint {
+  return text !== undefined && /^\d{1,19}$/.test(text) ? BigInt(text) : 0n;
+}
+
+export function revisionOf(set: ReplicaSet): bigint {
+  return parseRevision(set.metadata.annotations?.[REVISION]);
 }
 
 export function annotatedNumber(set: ReplicaSet, annotation: string): number | undefined {

@@ -149,7 +149,7 @@ export class DeploymentSync {
     );
   }
 
-  async #create(revision: number): Promise<void> {
+  async #create(revision: bigint): Promise<void> {
     const { client, events } = this.#context;
     const deployment = this.#deployment;
     const replicas = replicasOfNew(this.#rollout());
