@@ -1,12 +1,9 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { Board, IMAGE } from '../e2e/board.ts';
-import { type Bench, pause, startTimes } from './measure.ts';
+import { type Bench, pause, podNamed, startTimes } from './measure.ts';
 import { bytesWrittenBy, cpuSecondsOf, memoryOf, processesWith } from './process.ts';
 import type { Row } from './table.ts';
-
-const podNamed = (name: string): string =>
-  `{apiVersion: v1, kind: Pod, metadata: {name: ${name}}, spec: {terminationGracePeriodSeconds: 0, containers: [{name: main, image: "${IMAGE}", command: [sleep, "100000"]}]}}`;
 
 /** One board with everything: start, pods, memory, and what it does while nothing happens. */
 export async function agentRows(bench: Bench): Promise<Row[]> {
@@ -24,7 +21,7 @@ export async function agentRows(bench: Bench): Promise<Row[]> {
     rows.push(...(await podStarts(board)));
     progress('10 pods');
     const names = Array.from({ length: 10 }, (_, n) => `idle-${n}`);
-    await board.apply(names.map(podNamed).join('\n---\n'));
+    await board.apply(names.map((name) => podNamed(name, IMAGE)).join('\n---\n'));
     await board.ok(['wait', '--for=condition=Ready', 'pod', '--all', '--timeout=60s']);
     await pause(30_000);
     rows.push(...memoryRows(board));
@@ -65,12 +62,12 @@ async function idleRows(board: Board, { idleMinutes, progress }: Bench): Promise
   progress(`idle for ${idleMinutes} minutes`);
   const cpu = cpuSecondsOf(board.pid);
   const disk = bytesWrittenBy(board.pid);
-  const snapshots = snapshotBytes(board);
+  const snapshots = board.snapshotBytes;
   await pause(idleMinutes * 60_000);
   const cpuShare = (cpuSecondsOf(board.pid) - cpu) / (idleMinutes * 60);
   // The snapshot of the day, ten minutes after a start, is counted once a day, not once a window.
   const window = bytesWrittenBy(board.pid) - disk;
-  const daily = Math.min(window, snapshotBytes(board) - snapshots);
+  const daily = Math.min(window, board.snapshotBytes - snapshots);
   const perDay = (window - daily) * ((24 * 60) / idleMinutes) + daily;
   return [
     { what: 'idle CPU of one core', budget: 1, unit: '%', measured: cpuShare * 100 },
@@ -83,13 +80,6 @@ async function idleRows(board: Board, { idleMinutes, progress }: Bench): Promise
     { what: `idle bytes written in ${idleMinutes} min`, unit: 'MB', measured: window / 1e6 },
     { what: 'of these, the snapshot of the day', unit: 'MB', measured: daily / 1e6 },
   ];
-}
-
-/** What the datastore's snapshots take on disk. */
-function snapshotBytes(board: Board): number {
-  const folder = join(board.dataDir, 'server/db/snapshots');
-  if (!existsSync(folder)) return 0;
-  return readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 }
 
 /** From the request that creates a pod to its `Running` on a watch, five pods a second. */

@@ -206,8 +206,11 @@ function follow(mine: Uint8Array, sentAt: readonly number[], latencies: number[]
   };
 }
 
-/** Waits for `/readyz` and, with `node`, for a node that is Ready; tells when, in milliseconds since 1970. */
-async function ready(node: boolean): Promise<object> {
+/**
+ * Waits for `/readyz` and then for a node that is Ready, the one named or `any`, unless none is wanted; tells when, in
+ * milliseconds since 1970.
+ */
+async function ready(node: string): Promise<object> {
   const until = async (url: string, fits: (text: string) => boolean): Promise<number> => {
     for (;;) {
       const { status, text } = await call('GET', url, undefined, true).catch(() => ({ status: 0, text: '' }));
@@ -216,17 +219,22 @@ async function ready(node: boolean): Promise<object> {
     }
   };
   const readyzAt = await until('/readyz', (text) => text === 'ok');
-  const nodeReadyAt = node ? await until('/api/v1/nodes', isNodeReady) : readyzAt;
+  const fits = (text: string): boolean => isNodeReady(text, node);
+  const nodeReadyAt = node === '' ? readyzAt : await until('/api/v1/nodes', fits);
   return { readyzAt, nodeReadyAt };
 }
 
 /** The node was Ready before the restart too: only a Ready said after it counts. */
 const startedAt = Date.now();
-function isNodeReady(text: string): boolean {
+function isNodeReady(text: string, wanted: string): boolean {
   const { items } = JSON.parse(text) as {
-    items: { status?: { conditions?: { type: string; status: string; lastHeartbeatTime: string }[] } }[];
+    items: {
+      metadata: { name: string };
+      status?: { conditions?: { type: string; status: string; lastHeartbeatTime: string }[] };
+    }[];
   };
-  return items.some(({ status }) =>
+  const nodes = items.filter(({ metadata }) => wanted === 'any' || metadata.name === wanted);
+  return nodes.some(({ status }) =>
     status?.conditions?.some(
       (one) =>
         one.type === 'Ready' && one.status === 'True' && Date.parse(one.lastHeartbeatTime) >= startedAt,
@@ -239,7 +247,7 @@ const jobs: Record<string, (...values: number[]) => Promise<object>> = {
   fill: (count = 5000) => fill(count),
   list: (times = 20) => list(times),
   get: (times = 300) => get(times),
-  ready: (node = 0) => ready(node === 1),
+  ready: () => ready(numbers[0] ?? ''),
   watch: (watchers = 200, perSecond = 100, seconds = 10) => watch(watchers, perSecond, seconds),
 };
 const job = jobs[what];

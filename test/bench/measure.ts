@@ -10,6 +10,19 @@ export interface Bench {
   readonly progress: (text: string) => void;
 }
 
+/** A pod that sleeps; wherever the scheduler puts it, unless a node is named. */
+export const podNamed = (name: string, image: string, nodeName?: string): string =>
+  JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name },
+    spec: {
+      ...(nodeName === undefined ? {} : { nodeName }),
+      terminationGracePeriodSeconds: 0,
+      containers: [{ name: 'main', image, command: ['sleep', '100000'] }],
+    },
+  });
+
 export const pause = (ms: number): Promise<void> => new Promise((next) => setTimeout(next, ms));
 
 /** Runs a job of `load.ts` in the board's network and returns what it measured. */
@@ -32,7 +45,7 @@ export async function startTimes(
   const nodeReady: number[] = [];
   for (let round = 0; round < STARTS; round++) {
     await board.stop();
-    const waiting = load<{ readyzAt: number; nodeReadyAt: number }>(board, 'ready', withNode ? 1 : 0);
+    const waiting = load<{ readyzAt: number; nodeReadyAt: number }>(board, 'ready', withNode ? 'any' : '');
     // Longer than the whole second that a heartbeat is rounded down to.
     await pause(2000);
     const startedAt = Date.now();

@@ -1,6 +1,6 @@
 /**
  * Measures the packaged executable against the budgets and prints one table:
- * `npm run bench -- [--only=api,agent,scheduler,size] [--idle-minutes=10] [--binary=dist/kedge-linux-x64]`.
+ * `npm run bench -- [--only=api,agent,join,scheduler,size] [--idle-minutes=10] [--binary=dist/kedge-linux-x64]`.
  * Needs root. Machines are noisy: read the ratios of one run, not single numbers of two.
  */
 import { execFileSync } from 'node:child_process';
@@ -10,6 +10,7 @@ import { join, resolve } from 'node:path';
 import { KEDGE } from '../e2e/board.ts';
 import { agentRows } from './agent-rows.ts';
 import { apiRows } from './api-rows.ts';
+import { joinRows } from './join-rows.ts';
 import type { Bench } from './measure.ts';
 import { type Row, renderTable } from './table.ts';
 
@@ -20,6 +21,7 @@ const SECTIONS: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   size: async ({ binary }) => sizeRows(binary),
   api: apiRows,
   agent: agentRows,
+  join: joinRows,
   scheduler: async () => schedulerRows(),
 };
 

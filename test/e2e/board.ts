@@ -6,8 +6,10 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
+  statSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -232,6 +234,12 @@ export class Board {
   }
   get stateDir(): string {
     return join(this.folder, 'run');
+  }
+  /** What the snapshots of the datastore take on disk. */
+  get snapshotBytes(): number {
+    const folder = join(this.dataDir, 'server/db/snapshots');
+    if (!existsSync(folder)) return 0;
+    return readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
   }
   get kubeconfig(): string {
     return join((this.#joined ?? this).folder, 'kubeconfig');
