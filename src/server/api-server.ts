@@ -18,6 +18,7 @@ import type { GroupVersion } from './aggregator/plan-registration.ts';
 import type { Audit } from './audit/audit.ts';
 import { auditedClient } from './audit/audited-client.ts';
 import type { Authenticator } from './authn/port.ts';
+import { RequestHeaders } from './authn/request-header.ts';
 import type { NodeGraph } from './authz/node-graph.ts';
 import type { Authorizer } from './authz/port.ts';
 import { Dialer } from './backend/dialer.ts';
@@ -391,6 +392,7 @@ class KedgeApiServer implements ApiServer {
     return {
       registry: this.registry,
       authenticator,
+      requestHeaders: frontProxyHeaders(this.#options.frontProxy),
       authorizer,
       watches,
       fairness,
@@ -406,6 +408,13 @@ class KedgeApiServer implements ApiServer {
       log,
     };
   }
+}
+
+/** Who may show this server's own kind of proxy certificate speaks for others, as upstream's aggregation layer does. */
+function frontProxyHeaders(frontProxy: FrontProxy | undefined): RequestHeaders | undefined {
+  if (!frontProxy) return undefined;
+  const { requestHeaderCaPem: caPem, commonName } = frontProxy;
+  return new RequestHeaders({ caPem, allowedNames: [commonName] });
 }
 
 /** Reviews that are made only after the first objects are: asked before that, they say so. */

@@ -174,8 +174,13 @@ function localAddresses(): string[] {
     .map(({ address }) => address);
 }
 
-function tlsFiles({ serving, clientCa }: ServerPki): TlsFiles {
-  return { cert: serving.certificatePem, key: serving.keyPem, clientCa: clientCa.certificatePem };
+function tlsFiles({ serving, clientCa, requestHeaderCa }: ServerPki): TlsFiles {
+  return {
+    cert: serving.certificatePem,
+    key: serving.keyPem,
+    clientCa: clientCa.certificatePem,
+    requestHeaderCa: requestHeaderCa.certificatePem,
+  };
 }
 
 async function listen(

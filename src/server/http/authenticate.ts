@@ -4,9 +4,22 @@ import { apiError } from '../../api/status.ts';
 import { CA_CERTS_PATH } from '../../client/join-paths.ts';
 import { ANONYMOUS } from '../authn/authenticator.ts';
 import type { Authenticator } from '../authn/port.ts';
+import type { RequestHeaders } from '../authn/request-header.ts';
 import type { UserInfo } from '../registry/definition.ts';
 
-type Subject = { readonly commonName: string; readonly organizations: readonly string[] };
+interface Subject {
+  readonly commonName: string;
+  readonly organizations: readonly string[];
+  /** A proxy in front of us: it speaks for others and is nobody itself. */
+  readonly isProxy: boolean;
+}
+
+/** What tells who asks. */
+export interface Authentication {
+  readonly authenticator: Authenticator;
+  /** Only where proxies in front of this server are believed. */
+  readonly requestHeaders?: RequestHeaders | undefined;
+}
 
 /** Reading a certificate's subject costs; a connection has one for its whole life. */
 const subjects = new WeakMap<object, Subject | 'none'>();
@@ -19,12 +32,17 @@ const ANONYMOUS_PATHS: ReadonlySet<string> = new Set(['/healthz', '/livez', '/re
  * (upstream's `anonymous.conditions`).
  */
 export async function authenticate(
-  authenticator: Authenticator,
+  { authenticator, requestHeaders }: Authentication,
   request: Http2ServerRequest,
   path: string,
 ): Promise<UserInfo> {
   const token = bearerToken(request);
-  const certificate = subjectOf(request);
+  const subject = subjectOf(request, requestHeaders);
+  const proxied = subject?.isProxy
+    ? requestHeaders?.userOf(subject.commonName, request.rawHeaders)
+    : undefined;
+  if (proxied) return proxied;
+  const certificate = subject?.isProxy ? undefined : subject;
   if (token === undefined && certificate === undefined) {
     if (ANONYMOUS_PATHS.has(path)) return ANONYMOUS;
     throw apiError('Unauthorized', 'Unauthorized');
@@ -48,24 +66,29 @@ function bearerToken(request: Http2ServerRequest): string | undefined {
 }
 
 /** The subject of the connection's verified client certificate. */
-function subjectOf(request: Http2ServerRequest): Subject | undefined {
+function subjectOf(
+  request: Http2ServerRequest,
+  requestHeaders: RequestHeaders | undefined,
+): Subject | undefined {
   const socket = request.socket as TLSSocket;
   // HTTP/2 shows a new proxy of the socket each time; the session stays the same.
   const connection: object = request.stream?.session ?? socket;
   let subject = subjects.get(connection);
   if (subject === undefined) {
-    subject = readSubject(socket);
+    subject = readSubject(socket, requestHeaders);
     subjects.set(connection, subject);
   }
   return subject === 'none' ? undefined : subject;
 }
 
-function readSubject(socket: TLSSocket): Subject | 'none' {
+function readSubject(socket: TLSSocket, requestHeaders: RequestHeaders | undefined): Subject | 'none' {
   if (!socket.authorized) return 'none';
+  const certificate = socket.getPeerX509Certificate();
+  const isProxy = certificate !== undefined && requestHeaders?.signed(certificate) === true;
   const subject = socket.getPeerCertificate().subject as
     | { CN?: string | string[]; O?: string | string[] }
     | undefined;
   const commonName = [subject?.CN ?? []].flat()[0];
   if (commonName === undefined) return 'none';
-  return { commonName, organizations: [subject?.O ?? []].flat() };
+  return { commonName, organizations: [subject?.O ?? []].flat(), isProxy };
 }

@@ -8,6 +8,7 @@ import type { Audit } from '../audit/audit.ts';
 import { factsOf } from '../audit/request-facts.ts';
 import { ANONYMOUS } from '../authn/authenticator.ts';
 import type { Authenticator } from '../authn/port.ts';
+import type { RequestHeaders } from '../authn/request-header.ts';
 import type { Authorizer } from '../authz/port.ts';
 import type { Fairness } from '../fairness/fairness.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -36,6 +37,8 @@ import type { Watches } from './watch-response.ts';
 export interface HandlerContext {
   readonly registry: Registry;
   readonly authenticator: Authenticator;
+  /** Believed of proxies in front of this server; undefined where there are none. */
+  readonly requestHeaders: RequestHeaders | undefined;
   readonly authorizer: Authorizer;
   readonly watches: Watches;
   readonly fairness: Fairness;
@@ -114,7 +117,7 @@ async function admit(
   const { authorizer, metrics, audit } = context;
   const { request, response, path } = exchange;
   const facts = audit && factsOf(request, String(response.getHeader('audit-id')));
-  const sender = await authenticate(context.authenticator, request, path).catch((error: unknown) => {
+  const sender = await authenticate(context, request, path).catch((error: unknown) => {
     metrics.authentications.add(['failure']);
     exchange.audit = facts && audit.begin(NOBODY, info, facts);
     throw error;

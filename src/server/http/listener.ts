@@ -18,6 +18,8 @@ export interface TlsFiles {
   readonly key: string;
   /** Authorities of client certificates. Without one, certificates are not asked for. */
   readonly clientCa?: string;
+  /** Authority of proxies that speak for their own clients (`RequestHeaders`). */
+  readonly requestHeaderCa?: string;
 }
 
 export interface ListenOptions {
@@ -157,8 +159,9 @@ function endWhenIdle(session: ServerHttp2Session, clock: Clock, timeouts: Client
   session.once('close', () => timer?.cancel());
 }
 
-function contextOptions({ cert, key, clientCa }: TlsFiles) {
-  return { cert, key, minVersion: 'TLSv1.2', ...(clientCa === undefined ? {} : { ca: clientCa }) } as const;
+function contextOptions({ cert, key, clientCa, requestHeaderCa }: TlsFiles) {
+  const ca = [clientCa, requestHeaderCa].filter((one) => one !== undefined);
+  return { cert, key, minVersion: 'TLSv1.2', ...(ca.length === 0 ? {} : { ca }) } as const;
 }
 
 function start(server: Http2SecureServer, { host, port }: ListenOptions): Promise<void> {
