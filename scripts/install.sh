@@ -128,6 +128,7 @@ iproute2 ip
 util-linux unshare nsenter fallocate
 mount mount umount
 xz-utils xz
+ca-certificates update-ca-certificates
 END
   for plugin in ptp host-local portmap; do
     if [ ! -x "/opt/cni/bin/$plugin" ] && [ ! -x "/usr/lib/cni/$plugin" ] && [ ! -x "/usr/libexec/cni/$plugin" ]; then
