@@ -1,4 +1,5 @@
-import { Pool } from 'undici';
+import requestOf from 'undici/lib/api/api-request.js';
+import Pool from 'undici/lib/dispatcher/pool.js';
 import { apiVersionOf, type KubeObject, type Resource } from '../api/resource.ts';
 import { ApiError, apiError, STATUS_CODES, type StatusReason } from '../api/status.ts';
 import type { Status } from '../api/types.gen.ts';
@@ -297,7 +298,7 @@ class Transport {
     const { method, path, body, signal, accept = 'application/json' } = request;
     const { server, token, userAgent = 'kedge' } = this.#options;
     const bearer = typeof token === 'function' ? await token() : token;
-    const answer = await pool.request({
+    const answer = await requestOf.call(pool, {
       method,
       path: this.#prefix + path,
       headers: {
