@@ -64,6 +64,8 @@ it(
     expect(problems.join('\n')).toBe('');
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
     expect(await http.send('GET', '/readyz')).toMatchObject({ code: 200 });
+    const { heapUsed, external } = process.memoryUsage();
+    expect(heapUsed + external).toBeLessThan(400 * 1024 * 1024);
   },
   RUNS * 1000 + 60_000,
 );

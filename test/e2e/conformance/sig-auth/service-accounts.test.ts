@@ -3,6 +3,7 @@ import type { ServiceAccount, TokenRequest, TokenReview } from '../../../../src/
 import { area } from '../area.ts';
 
 const ROOT_CA = 'kube-root-ca.crt';
+const TOKEN_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 area('sig-auth', 'ServiceAccounts', (spec) => {
   spec('should create a serviceAccountToken and ensure a successful TokenReview', async (context) => {
@@ -31,6 +32,31 @@ area('sig-auth', 'ServiceAccounts', (spec) => {
       authenticated: true,
       user: { username: `system:serviceaccount:${namespace}:reviewed`, uid: metadata.uid },
     });
+  });
+
+  spec('should allow opting out of API token automount', async (context) => {
+    const accounts = context.resource<ServiceAccount>('v1', 'serviceaccounts');
+    const choices = [undefined, true, false];
+    for (const account of choices) {
+      const name = `account-${account}`;
+      await accounts.create({
+        metadata: { name },
+        ...(account === undefined ? {} : { automountServiceAccountToken: account }),
+      });
+      for (const pod of choices) {
+        const { spec } = await context.pods.create({
+          metadata: { name: `${name}-pod-${pod}` },
+          spec: {
+            containers: [{ name: 'token-test', image: 'busybox' }],
+            serviceAccountName: name,
+            ...(pod === undefined ? {} : { automountServiceAccountToken: pod }),
+          },
+        });
+        const mounts = spec?.containers?.[0]?.volumeMounts ?? [];
+        const isMounted = mounts.some(({ mountPath }) => mountPath === TOKEN_FOLDER);
+        expect(isMounted, `${name} pod ${pod}`).toBe(pod ?? account ?? true);
+      }
+    }
   });
 
   spec('should guarantee kube-root-ca.crt exist in any namespace', async (context) => {
