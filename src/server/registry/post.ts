@@ -44,6 +44,7 @@ export async function postToSubresource(
           write: (submitted) => submitted,
           prepare: () => {},
           validate: () => [],
+          keepsGeneration: true,
           ignored: () => [],
         },
         compute: (old) => change(copyJson(old!)),

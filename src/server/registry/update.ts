@@ -134,7 +134,7 @@ async function prepare(
   }
   applyDefaults(served, object);
   carrySystemFields(object.metadata, old.metadata);
-  if (hasGeneration(served, object) && !sameDesire(served, object, old))
+  if (!view.keepsGeneration && hasGeneration(served, object) && !sameDesire(served, object, old))
     object.metadata.generation = (old.metadata.generation ?? 0) + 1;
   const errors = [
     ...validateMetadataUpdate(object.metadata, old.metadata),

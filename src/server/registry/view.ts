@@ -22,6 +22,8 @@ export interface View {
   readonly prepare?: (object: KubeObject, old: KubeObject) => void;
   /** Instead of the strategy's. */
   readonly validate?: (object: KubeObject, old: KubeObject) => readonly FieldError[];
+  /** What it writes is no desire of a user: `metadata.generation` stays. */
+  readonly keepsGeneration?: true;
   /** Top-level fields the route does not write; see ManagerOptions. */
   ignored(object: KubeObject, hasStatus: boolean): readonly string[];
 }

@@ -233,6 +233,8 @@ describe('a pod on the server', () => {
     await bind(pod, 'node-1');
     const bound = await client.get(pods, ref(pod));
     expect(bound.spec?.nodeName).toBe('node-1');
+    // Where it runs is not what somebody wanted of it.
+    expect(bound.metadata.generation).toBe(1);
     expect(bound.status?.conditions).toMatchObject([{ type: 'PodScheduled', status: 'True' }]);
     await expect(bind(pod, 'node-2')).rejects.toMatchObject({
       status: {
