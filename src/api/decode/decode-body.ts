@@ -159,14 +159,29 @@ function parseJsonBody(bytes: Uint8Array): ParsedBody {
 }
 
 /** Most YAML on the wire is JSON: kubectl sends server-side apply so. That saves the slow parser. */
-export function parseYamlOrJson(bytes: Uint8Array): ParsedBody {
-  if (bytes[0] === 0x7b) {
-    try {
-      return parseJsonBody(bytes);
-    } catch (error) {
-      if (!(error instanceof JsonSyntaxError)) throw error;
-    }
+function parseYamlOrJson(bytes: Uint8Array): ParsedBody {
+  return parseJsonOnly(bytes) ?? parseYamlBody(bytes);
+}
+
+/** A configuration to be applied. `strictError` tells what it repeats, in the words of the YAML parser. */
+export function parseApplied(bytes: Uint8Array): { readonly value: unknown; readonly strictError?: string } {
+  const quick = parseJsonOnly(bytes);
+  const { value, yamlErrors } = quick?.duplicates.length === 0 ? quick : parseYamlBody(bytes);
+  const [strictError] = yamlErrors;
+  return strictError === undefined ? { value } : { value, strictError };
+}
+
+function parseJsonOnly(bytes: Uint8Array): ParsedBody | undefined {
+  if (bytes[0] !== 0x7b) return undefined;
+  try {
+    return parseJsonBody(bytes);
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) return undefined;
+    throw error;
   }
+}
+
+function parseYamlBody(bytes: Uint8Array): ParsedBody {
   const { value, duplicates } = parseYaml(bytes);
   const errors = duplicates.map((line) => `  ${line}`).join('\n');
   const yamlErrors = errors === '' ? [] : [`yaml: unmarshal errors:\n${errors}`];

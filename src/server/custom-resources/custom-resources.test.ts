@@ -268,6 +268,24 @@ describe('an object', () => {
     ]);
   });
 
+  it('may not repeat fields when it is applied', async () => {
+    await establish(client, definition([version('v1', size)]));
+    const yaml =
+      'apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: a}\nspec:\n  color: red\n  color: blue\n';
+    const apply = async (body: string, validation: string) =>
+      await http.send('PATCH', `${V1}/a?fieldManager=one&fieldValidation=${validation}`, body, {
+        'content-type': 'application/apply-patch+yaml',
+      });
+    const strict = await apply(yaml, 'Strict');
+    expect([strict.code, strict.json.message]).toEqual([
+      400,
+      'error strict decoding patch: error converting YAML to JSON: yaml: unmarshal errors:\n  line 6: key "color" already set in map',
+    ]);
+    const warned = await apply(yaml, 'Warn');
+    expect([warned.code, warned.json.spec.color]).toEqual([201, 'blue']);
+    expect(String(warned.headers['warning'])).toContain('key \\"color\\" already set in map');
+  });
+
   it('has a status of its own where its definition says so', async () => {
     const schema = object({
       spec: object({ size: { type: 'integer' } }),

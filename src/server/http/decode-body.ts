@@ -5,7 +5,7 @@ import {
   JSON_TYPE,
   mediaType,
   PROTOBUF_TYPE,
-  parseYamlOrJson,
+  parseApplied,
   YAML_TYPE,
 } from '../../api/decode/decode-body.ts';
 import { parseJson } from '../../api/decode/json-text.ts';
@@ -52,7 +52,7 @@ export function decodePatch(exchange: Exchange, bytes: Buffer): Patch {
   const media = mediaType(exchange.request.headers['content-type'] ?? '');
   if (!Object.hasOwn(PATCH_TYPES, media)) throw unsupportedMediaType(Object.keys(PATCH_TYPES));
   const type = PATCH_TYPES[media as keyof typeof PATCH_TYPES];
-  const body = readPatch(bytes, type);
+  const { value: body, strictError } = readPatch(bytes, type);
   exchange.audit?.requestObject(body);
   if (type === 'json') {
     if (Array.isArray(body)) return { type, body: body as object[] };
@@ -65,12 +65,22 @@ export function decodePatch(exchange: Exchange, bytes: Buffer): Patch {
       `error decoding patch: json: cannot unmarshal ${goKind(body)} into Go value of type map[string]interface {}`,
     );
   }
-  return type === 'apply' ? { type, body, force: exchange.query.get('force') === 'true' } : { type, body };
+  if (type !== 'apply') return { type, body };
+  if (strictError !== undefined) reportRepeated(exchange, strictError);
+  return { type, body, force: exchange.query.get('force') === 'true' };
 }
 
-function readPatch(bytes: Buffer, type: Patch['type']): unknown {
+/** Fields that an applied configuration repeats. */
+function reportRepeated({ query, warnings }: Exchange, strictError: string): void {
+  const problem = `error converting YAML to JSON: ${strictError}`;
+  const validation = query.get('fieldValidation');
+  if (validation === 'Strict') throw badRequest(`error strict decoding patch: ${problem}`);
+  if (validation !== 'Ignore') warnings.push(problem);
+}
+
+function readPatch(bytes: Buffer, type: Patch['type']): { value: unknown; strictError?: string } {
   try {
-    return type === 'apply' ? parseYamlOrJson(bytes).value : parseJson(bytes).value;
+    return type === 'apply' ? parseApplied(bytes) : { value: parseJson(bytes).value };
   } catch (error) {
     if (error instanceof YamlSyntaxError) throw badRequest(`error decoding YAML: ${error.message}`);
     if (error instanceof JsonSyntaxError) throw badRequest(`error decoding patch: ${error.message}`);
