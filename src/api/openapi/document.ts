@@ -122,15 +122,22 @@ function kindsByDefinition(resources: readonly DiscoveredResource[]): Map<string
   return kinds;
 }
 
+const CONVENTIONS = 'https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md';
+
 /** Members that every object of a custom resource has, described as those of any built-in kind. */
 function customMembers(version: OpenApiVersion, descriptions: Descriptions): ResourceMembers {
   const { fields } = descriptions.of('io.k8s.api.core.v1.ConfigMap');
   const described = (schema: SchemaObject, field: string): SchemaObject =>
     fields[field] === undefined ? schema : { description: fields[field], ...schema };
+  const metadata = referenceTo(OBJECT_META, version);
   return {
     apiVersion: described({ type: 'string' }, 'apiVersion'),
     kind: described({ type: 'string' }, 'kind'),
-    metadata: described(referenceTo(OBJECT_META, version), 'metadata'),
+    // A reference of version 3 has nothing beside it.
+    metadata: {
+      description: `Standard object's metadata. More info: ${CONVENTIONS}#metadata`,
+      ...(version === 'v3' ? { allOf: [metadata] } : metadata),
+    },
   };
 }
 
@@ -155,7 +162,7 @@ function customObjects(
   const item = shown
     ? { ...shown, properties: { ...(shown['properties'] as SchemaObject | undefined), ...members } }
     : { type: 'object' };
-  const about = `List of ${resource.resource}. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md`;
+  const about = `List of ${resource.resource}. More info: ${CONVENTIONS}`;
   const list = {
     description: `${listKind} is a list of ${kind}`,
     type: 'object',

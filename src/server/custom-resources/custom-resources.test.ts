@@ -505,6 +505,10 @@ describe('a changed definition', () => {
     expect(list.json.items[0]).toEqual(shown.json);
     const events = await http.watch(`${V1}?watch=true&resourceVersion=0`, 1);
     expect(events[0]?.object).toEqual(shown.json);
+    // What is stored did not change, and shows again when the schema allows it.
+    await change(created, { versions: created.spec.versions });
+    const again = await http.send('GET', `${V1}/x`);
+    expect([again.json.b, again.json.c]).toEqual(['2', undefined]);
   });
 
   it('does so for what a server finds on its disk', async () => {

@@ -47,6 +47,8 @@ export class CustomResources {
   readonly #schemas: CompiledSchemas;
   readonly #installed = new Map<string, Installed>();
   readonly #upkeeps = new Map<string, Upkeep>();
+  /** Definitions whose caches show some object otherwise than it is stored. */
+  readonly #altered = new Set<string>();
   /** Caches being taken down, by definition; a new one for the same objects waits for them. */
   readonly #ending = new Map<string, Promise<void>>();
   #stop: () => void = () => {};
@@ -123,7 +125,9 @@ export class CustomResources {
 
   #install(name: string, type: CustomType, before: Installed | undefined): void {
     const selectable = selectableOf(type);
-    const keepsCache = before !== undefined && before.selectable === selectable;
+    // What an earlier schema filled in is not there any more: only the datastore knows what is.
+    const keepsCache = before?.selectable === selectable && !this.#altered.has(name);
+    this.#altered.delete(name);
     const storage = keepsCache ? before.storage : this.#newStorage(name, type);
     const endpoints = type.versions
       .filter(({ served, name: version }) => served || version === type.storageVersion)
@@ -147,6 +151,7 @@ export class CustomResources {
     const present = this.#installed.get(name);
     this.#schemas.forget(name);
     this.#upkeeps.delete(name);
+    this.#altered.delete(name);
     if (!present) return;
     this.#installed.delete(name);
     this.#options.registry.replace(present.endpoints, []);
@@ -183,7 +188,9 @@ export class CustomResources {
       bring: (object) => {
         const version = object.apiVersion?.split('/')[1] ?? '';
         const found = this.#schemas.find(type.name, version);
-        return found ? bringUp(object as unknown as JsonObject, found.schema) : false;
+        const isAltered = found !== undefined && bringUp(object as unknown as JsonObject, found.schema);
+        if (isAltered) this.#altered.add(type.name);
+        return isAltered;
       },
     };
   }

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { area } from '../area.ts';
 import type { Cluster } from '../cluster.ts';
+import { establish, makeDefinition, version } from '../custom-definitions.ts';
 
 interface GroupVersion {
   readonly groupVersion: string;
@@ -118,6 +119,27 @@ area('sig-api-machinery', 'AggregatedDiscovery', (spec) => {
       ([, path]) => path,
     );
     expect(new Set(asked)).toEqual(new Set(['/api?timeout=32s', '/apis?timeout=32s']));
+  });
+});
+
+area('sig-api-machinery', 'AggregatedDiscovery', (spec) => {
+  spec('should support raw aggregated discovery request for CRDs', async (context) => {
+    const { spec: made } = await establish(context, makeDefinition(context, [version('v1beta1')]));
+    const found = await aggregated(context.cluster, '/apis');
+    expect(found).toContain(`${made.group}/v1beta1 ${made.names.plural}`);
+  });
+
+  spec('should support aggregated discovery interface for CRDs', async (context) => {
+    const { spec: made } = await establish(context, makeDefinition(context, [version('v1beta1')]));
+    const cache = `${context.cluster.folder}/${context.unique('cache')}`;
+    const listed = await context.ok(['api-resources', '--no-headers', '--cache-dir', cache]);
+    const line = listed.split('\n').find((one) => one.startsWith(made.names.plural));
+    expect(line?.trim().split(/\s+/)).toEqual([
+      made.names.plural,
+      `${made.group}/v1beta1`,
+      'false',
+      made.names.kind,
+    ]);
   });
 });
 
