@@ -63,6 +63,9 @@ export const LIMITS = {
     rulesCost: 10_000_000,
     /** Writes that may have been under way, checked under the schema of before, when a definition changed. */
     raceRevisions: 1024,
+    /** Objects shown to a conversion webhook in one request; how long it may take. */
+    convertedAtOnce: 100,
+    conversionMs: 30_000,
     /** Objects of a definition that is deleted, removed at once. */
     deletesAtOnce: 64,
     retryBaseMs: 100,

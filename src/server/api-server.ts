@@ -261,6 +261,7 @@ class KedgeApiServer implements ApiServer {
       caches: this.#caches,
       definitions,
       engine,
+      webhooks: this.#webhooks,
     });
     custom.start();
     this.#custom = custom;

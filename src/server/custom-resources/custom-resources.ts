@@ -5,21 +5,24 @@ import { RuleSet } from '../../api/structural/rule-programs.ts';
 import { compileRoot, type StructuralSchema } from '../../api/structural/structural.ts';
 import type { CustomResourceDefinition } from '../../api/types.gen.ts';
 import { LIMITS } from '../../lib/limits.ts';
+import type { WebhookClient } from '../backend/webhook-client.ts';
 import type { ResourceDefinition } from '../registry/definition.ts';
 import type { Endpoint, Registry } from '../registry/registry.ts';
-import type { Engine, ObjectSchema, ServedResource } from '../registry/served-resource.ts';
+import type { Engine } from '../registry/served-resource.ts';
 import { keyPrefix } from '../registry/storage-key.ts';
 import { schemaOf } from '../resources/apiextensions/crd.ts';
 import type { Upkeep } from '../watchcache/cache-record.ts';
 import type { WatchCache } from '../watchcache/port.ts';
-import type { WatchCaches } from '../watchcache/watch-caches.ts';
+import { type CacheOptions, createWatchCache, type WatchCaches } from '../watchcache/watch-caches.ts';
 import { type CompiledSchema, CompiledSchemas } from './compiled-schemas.ts';
+import { Conversions } from './conversions.ts';
+import { ConvertedStore } from './converted-store.ts';
 import { customColumns } from './custom-columns.ts';
 import { bringUp, customSchema } from './custom-schema.ts';
 import { customStrategy, customSubresources } from './custom-strategy.ts';
 import { type CustomType, type CustomVersion, customTypeOf } from './custom-type.ts';
 import { LazyCache } from './lazy-cache.ts';
-import { versionCache } from './version-cache.ts';
+import { ServedVersion, type Shows } from './served-version.ts';
 
 export interface CustomResourcesOptions {
   readonly registry: Registry;
@@ -27,13 +30,18 @@ export interface CustomResourcesOptions {
   /** Of the definitions themselves. */
   readonly definitions: WatchCache;
   readonly engine: Engine;
+  readonly webhooks: WebhookClient;
 }
 
 /** One definition that is being served. */
 interface Installed {
   readonly type: CustomType;
   readonly endpoints: readonly Endpoint[];
+  /** The storage version as it is stored, for whoever must not depend on conversions. */
+  readonly stored: Endpoint | undefined;
   readonly storage: LazyCache;
+  /** Where a webhook converts: of each version, what it makes of the stored objects. */
+  readonly converted: readonly LazyCache[];
   /** What its cache holds beside the objects; another set needs another cache. */
   readonly selectable: string;
 }
@@ -53,9 +61,14 @@ export class CustomResources {
   readonly #ending = new Map<string, Promise<void>>();
   #stop: () => void = () => {};
 
+  readonly #conversions: Conversions;
+
   constructor(options: CustomResourcesOptions) {
     this.#options = options;
-    this.#schemas = new CompiledSchemas((name) => options.definitions.get(undefined, name)?.object());
+    const definitionNamed = (name: string) => options.definitions.get(undefined, name)?.object();
+    this.#schemas = new CompiledSchemas(definitionNamed);
+    const { webhooks } = options;
+    this.#conversions = new Conversions({ definitionNamed, schemas: this.#schemas, webhooks });
   }
 
   /** Installs what is defined and follows it from there. */
@@ -92,8 +105,7 @@ export class CustomResources {
 
   /** Where the objects of a definition are stored; `undefined` where it adds nothing. */
   storedOf(definition: string): Endpoint | undefined {
-    const found = this.#installed.get(definition);
-    return found?.endpoints.find(({ resource }) => resource.version === found.type.storageVersion);
+    return this.#installed.get(definition)?.stored;
   }
 
   #apply(definition: CustomResourceDefinition): void {
@@ -129,14 +141,24 @@ export class CustomResources {
     const keepsCache = before?.selectable === selectable && !this.#altered.has(name);
     this.#altered.delete(name);
     const storage = keepsCache ? before.storage : this.#newStorage(name, type);
-    const endpoints = type.versions
-      .filter(({ served, name: version }) => served || version === type.storageVersion)
-      .map((version) => this.#endpointOf(type, version, storage));
-    const installed = { type, endpoints, storage, selectable };
+    const versions = type.versions.filter(({ served, name: one }) => served || one === type.storageVersion);
+    const converted: LazyCache[] = [];
+    const endpoints = versions.map((version) => {
+      if (!type.convertsByWebhook)
+        return this.#endpointOf(type, version, { source: storage, shows: 'renamed' });
+      const source = this.#convertedStorage(type, version);
+      converted.push(source);
+      return this.#endpointOf(type, version, { source, shows: this.#conversions });
+    });
+    const own = versions.find((version) => version.name === type.storageVersion);
+    const stored = own && this.#endpointOf(type, own, { source: storage, shows: 'asStored' });
+    const installed = { type, endpoints, stored, storage, converted, selectable };
     this.#replace(name, before, installed);
-    if (before && !keepsCache) this.#end(name, before.storage);
+    if (!before) return;
+    for (const one of before.converted) void one.end();
+    if (!keepsCache) this.#end(name, before.storage);
     // Objects may be shown differently from now on; watches come back and see them so.
-    else if (before) before.storage.endWatches();
+    else before.storage.endWatches();
   }
 
   #replace(name: string, before: Installed | undefined, present: Installed): void {
@@ -155,6 +177,7 @@ export class CustomResources {
     if (!present) return;
     this.#installed.delete(name);
     this.#options.registry.replace(present.endpoints, []);
+    for (const one of present.converted) void one.end();
     this.#end(name, present.storage);
   }
 
@@ -166,19 +189,41 @@ export class CustomResources {
   }
 
   #newStorage(name: string, type: CustomType): LazyCache {
-    const { caches } = this.#options;
-    const fields = Object.assign({}, ...type.versions.map((one) => one.selectableFields)) as Record<
-      string,
-      (object: object) => string
-    >;
     return new LazyCache(async () => {
       await this.#ending.get(name);
-      return await caches.open({
-        resource: { namespaced: type.namespaced },
-        prefix: keyPrefix({ group: type.group, resource: type.names.plural }),
-        selectableFields: fields,
-        upkeep: () => this.#upkeeps.get(name) ?? NO_UPKEEP,
+      return { cache: await this.#options.caches.open(this.#cacheOptions(type)) };
+    });
+  }
+
+  #cacheOptions(type: CustomType): CacheOptions {
+    return {
+      resource: { namespaced: type.namespaced },
+      prefix: keyPrefix({ group: type.group, resource: type.names.plural }),
+      selectableFields: Object.assign({}, ...type.versions.map((one) => one.selectableFields)),
+      upkeep: () => this.#upkeeps.get(type.name) ?? NO_UPKEEP,
+    };
+  }
+
+  #convertedStorage(type: CustomType, version: CustomVersion): LazyCache {
+    const { engine } = this.#options;
+    const apiVersion = apiVersionOf({ group: type.group, version: version.name });
+    const options = this.#cacheOptions(type);
+    return new LazyCache(async (onLost) => {
+      const datastore = new ConvertedStore({
+        datastore: engine.datastore,
+        prefix: options.prefix,
+        apiVersion,
+        convert: (objects) => this.#conversions.convert(type.name, objects, apiVersion),
+        onFailure: onLost,
       });
+      const end = (): void => datastore.end();
+      try {
+        const cache = await createWatchCache({ ...options, datastore, clock: engine.clock });
+        return { cache, end, settled: () => datastore.settled() };
+      } catch (error) {
+        end();
+        throw error;
+      }
     });
   }
 
@@ -195,83 +240,37 @@ export class CustomResources {
     };
   }
 
-  #endpointOf(type: CustomType, version: CustomVersion, storage: LazyCache): Endpoint {
+  #endpointOf(
+    type: CustomType,
+    version: CustomVersion,
+    { source, shows }: { readonly source: LazyCache; readonly shows: Shows },
+  ): Endpoint {
     const { names, group, namespaced } = type;
-    const resource: Resource = {
-      group,
-      version: version.name,
-      resource: names.plural,
-      kind: names.kind,
-      namespaced,
-    };
-    const compiled = (): CompiledSchema => this.#schemas.find(type.name, version.name) ?? NO_SCHEMA;
+    const { name, warning } = version;
+    const resource: Resource = { group, version: name, resource: names.plural, kind: names.kind, namespaced };
+    const compiled = (): CompiledSchema => this.#schemas.find(type.name, name) ?? NO_SCHEMA;
     const schema = customSchema(resource, () => compiled().schema);
     const served = new ServedVersion({
       type,
       resource,
-      storage,
+      source,
       schema,
       definition: definitionOf(resource, type, version, compiled),
       engine: this.#options.engine,
       isTerminating: () => this.#isTerminating(type.name),
+      shows,
     });
-    return { served, resource, schema, open: () => storage.open(), warning: version.warning };
+    return {
+      served,
+      resource,
+      schema,
+      open: () => source.open(),
+      ...(warning === undefined ? {} : { warning }),
+    };
   }
 
   #isTerminating(name: string): boolean {
     return this.#installed.get(name)?.type.isTerminating ?? true;
-  }
-}
-
-/** One version of a custom resource as the engine works on it. Its cache opens late, so it is asked for each time. */
-class ServedVersion implements ServedResource {
-  readonly definition: ResourceDefinition;
-  readonly schema: ObjectSchema;
-  readonly prefix: string;
-  readonly engine: Engine;
-  readonly custom: NonNullable<ServedResource['custom']>;
-  readonly storage: ServedResource['storage'];
-  readonly #source: LazyCache;
-  /** Where the definition has several versions: how this one shows objects. */
-  readonly #apiVersion: string | undefined;
-  #view: { readonly base: WatchCache; readonly cache: WatchCache } | undefined;
-
-  constructor(parts: {
-    readonly type: CustomType;
-    readonly resource: Resource;
-    readonly storage: LazyCache;
-    readonly schema: ObjectSchema;
-    readonly definition: ResourceDefinition;
-    readonly engine: Engine;
-    readonly isTerminating: () => boolean;
-  }) {
-    const { type, resource, isTerminating } = parts;
-    this.definition = parts.definition;
-    this.schema = parts.schema;
-    this.prefix = keyPrefix(resource);
-    this.engine = parts.engine;
-    this.custom = {
-      definition: type.name,
-      stamp: `${type.uid}/${type.generation}`,
-      isTerminating,
-      count: () => (parts.storage.isOpen ? parts.storage.cache.size : undefined),
-    };
-    this.#source = parts.storage;
-    if (type.versions.length === 1) return;
-    const apiVersion = apiVersionOf(resource);
-    const stored = apiVersionOf({ group: type.group, version: type.storageVersion });
-    this.#apiVersion = apiVersion;
-    this.storage = {
-      write: (object) => ({ ...object, apiVersion: stored }),
-      read: (object) => ({ ...object, apiVersion }),
-    };
-  }
-
-  get cache(): WatchCache {
-    const base = this.#source.cache;
-    if (this.#apiVersion === undefined) return base;
-    if (this.#view?.base !== base) this.#view = { base, cache: versionCache(base, this.#apiVersion) };
-    return this.#view.cache;
   }
 }
 

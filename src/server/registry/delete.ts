@@ -40,9 +40,10 @@ export async function deleteObject(
   request: WriteRequest,
   options: DeleteOptions,
 ): Promise<Deleted> {
-  const { definition, cache } = served;
+  const { definition } = served;
   for (let attempt = 1; ; attempt++) {
-    const cached = cache.get(request.namespace || undefined, request.name);
+    if (attempt > 1) await served.settled?.();
+    const cached = served.cache.get(request.namespace || undefined, request.name);
     if (!cached) throw notFound(definition.resource, request.name);
     const outcome = await tryDelete(served, request, options, cached);
     if (outcome) return outcome;

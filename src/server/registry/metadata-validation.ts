@@ -63,7 +63,7 @@ function validateCommon(metadata: ObjectMeta): FieldError[] {
   ];
 }
 
-function validateAnnotations(annotations: Readonly<Record<string, string>>): FieldError[] {
+export function validateAnnotations(annotations: Readonly<Record<string, string>>): FieldError[] {
   const errors: FieldError[] = [];
   let sizeBytes = 0;
   for (const [key, value] of Object.entries(annotations)) {

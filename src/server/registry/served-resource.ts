@@ -28,6 +28,8 @@ export interface ServedResource {
     /** Of the objects; unknown while nobody asked for any. */
     readonly count: () => number | undefined;
   };
+  /** Resolves when the cache shows everything committed so far; absent where it always does. */
+  readonly settled?: () => Promise<void>;
   /**
    * Between the version this is and the one that is stored; absent where they are the same. The cache shows objects
    * in this version already.

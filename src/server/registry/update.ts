@@ -36,9 +36,10 @@ export async function updateObject(
   request: WriteRequest,
   change: Change,
 ): Promise<Written> {
-  const { definition, cache } = served;
+  const { definition } = served;
   for (let attempt = 1; ; attempt++) {
-    const cached = cache.get(request.namespace || undefined, request.name);
+    if (attempt > 1) await served.settled?.();
+    const cached = served.cache.get(request.namespace || undefined, request.name);
     if (!cached) {
       const mayCreate =
         change.createMissing || (definition.strategy?.allowCreateOnUpdate && !change.onlyExisting);

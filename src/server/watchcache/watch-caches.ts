@@ -27,14 +27,17 @@ export interface CacheOptions<T extends KubeObject = KubeObject> {
   readonly upkeep?: (() => Upkeep) | undefined;
 }
 
-export function createWatchCaches(options: { datastore: Datastore; clock?: Clock }): WatchCaches {
+/** What caches need of a datastore. */
+export type CacheSource = Pick<Datastore, 'revision' | 'changes' | 'get' | 'list' | 'subscribe'>;
+
+export function createWatchCaches(options: { datastore: CacheSource; clock?: Clock }): WatchCaches {
   const { datastore, clock = systemClock } = options;
   return new Hub(datastore, clock);
 }
 
 /** A single cache with a subscription of its own; closing it ends that too. */
 export async function createWatchCache<T extends KubeObject>(
-  options: CacheOptions<T> & { datastore: Datastore; clock?: Clock },
+  options: CacheOptions<T> & { datastore: CacheSource; clock?: Clock },
 ): Promise<WatchCache> {
   const caches = createWatchCaches(options);
   try {
@@ -59,13 +62,13 @@ interface Feed {
 
 class Hub implements WatchCaches {
   revision: number;
-  readonly #datastore: Datastore;
+  readonly #datastore: CacheSource;
   readonly #clock: Clock;
   readonly #interner = new Interner(LIMITS.watch.interned);
   readonly #feeds = new Map<string, Feed>();
   readonly #unsubscribe: () => void;
 
-  constructor(datastore: Datastore, clock: Clock) {
+  constructor(datastore: CacheSource, clock: Clock) {
     this.#datastore = datastore;
     this.#clock = clock;
     this.revision = datastore.revision;
