@@ -46,6 +46,10 @@ export class ServedVersion implements ServedResource {
       definition: type.name,
       stamp: `${type.uid}/${type.generation}`,
       isTerminating,
+      convert: async (object, apiVersion) =>
+        typeof shows === 'object'
+          ? await shows.fromStored(type.name, object, apiVersion)
+          : { ...object, apiVersion },
       count: () => (source.isOpen ? source.cache.size : undefined),
     };
     this.#source = source;

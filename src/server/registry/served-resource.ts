@@ -25,6 +25,8 @@ export interface ServedResource {
     readonly stamp: string;
     /** Nothing new is created any more: the definition is being deleted. */
     readonly isTerminating: () => boolean;
+    /** An object of any version of it in another one, for those who do not go through the engine. Rejects with a 500. */
+    readonly convert: (object: KubeObject, apiVersion: string) => Promise<KubeObject>;
     /** Of the objects; unknown while nobody asked for any. */
     readonly count: () => number | undefined;
   };

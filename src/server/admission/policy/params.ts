@@ -30,6 +30,7 @@ export async function collectParams(
   requestNamespace: string,
 ): Promise<readonly (KubeObject | undefined)[]> {
   if (endpoint === undefined || ref === undefined) return [undefined];
+  await endpoint.open?.();
   const found = findParams(endpoint, ref, requestNamespace);
   if (found.length === 0 && ref.parameterNotFoundAction === 'Deny')
     throw new ParamError('no params found for policy binding with `Deny` parameterNotFoundAction');
