@@ -142,7 +142,32 @@ function stages(object: AdmissionObject | undefined): object[] {
     .map(([, to]) => ({ op: 'add', path: `/data/${to}`, value: 'yes' }));
 }
 
+interface Converted {
+  readonly hostPort?: string;
+  readonly host?: string;
+  readonly port?: string;
+}
+
+/** Upstream's test converter: `hostPort` of v1 is `host` and `port` of v2. */
+function convert(body: string): object {
+  const { apiVersion, kind, request } = JSON.parse(body) as {
+    apiVersion: string;
+    kind: string;
+    request: { uid: string; desiredAPIVersion: string; objects: Converted[] };
+  };
+  const { uid, desiredAPIVersion } = request;
+  const convertedObjects = request.objects.map(({ hostPort, host, port, ...rest }) => {
+    const object = { ...rest, apiVersion: desiredAPIVersion };
+    if (!desiredAPIVersion.endsWith('/v2'))
+      return host === undefined ? object : { ...object, hostPort: `${host}:${port}` };
+    const parts = hostPort?.split(':');
+    return parts === undefined ? object : { ...object, host: parts[0], port: parts[1] };
+  });
+  return { apiVersion, kind, response: { uid, result: { status: 'Success' }, convertedObjects } };
+}
+
 async function review(path: string, body: string): Promise<object> {
+  if (path === '/crdconvert') return convert(body);
   const { apiVersion, kind, request } = JSON.parse(body) as {
     apiVersion: string;
     kind: string;
