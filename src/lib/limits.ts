@@ -26,6 +26,8 @@ export const LIMITS = {
     keepAliveMs: 60_000,
     /** A client that sends a body slower than this is cut off. */
     bodyTimeoutMs: 30_000,
+    /** What is left of a body that was refused may come this long. */
+    refusedBodyMs: 1_000,
     requestTimeoutMs: 60_000,
     /** As upstream: smaller answers are not worth compressing. */
     gzipFromBytes: 128 * 1024,

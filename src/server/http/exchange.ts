@@ -153,7 +153,7 @@ export function statusOf(error: unknown): Status & { code: number } {
 }
 
 export async function sendError(exchange: Exchange, error: unknown): Promise<void> {
-  const { request, response } = exchange;
+  const { response } = exchange;
   const status = statusOf(error);
   if (response.headersSent) {
     response.destroy?.();
@@ -164,7 +164,7 @@ export async function sendError(exchange: Exchange, error: unknown): Promise<voi
   // Nothing that a browser might take for a page.
   if (status.code === 401 || status.code === 403) response.setHeader('x-content-type-options', 'nosniff');
   if (status.code === 401) closeAfter(exchange);
-  leaveBody(request);
+  leaveBody(exchange);
   await sendJson(exchange, status.code, status);
 }
 
@@ -179,12 +179,15 @@ function closeAfter({ request, response }: Exchange): void {
   response.once('close', () => session?.close());
 }
 
-/** What is left of a refused body is passed over; over HTTP/2 the client is told to stop. */
-function leaveBody(request: Http2ServerRequest): void {
+/** What is left of a refused body is passed over; a client that goes on sending it over HTTP/2 is told to stop. */
+function leaveBody({ request, clock }: Exchange): void {
   if (request.readableEnded) return;
   request.resume();
   const { stream } = request;
-  // The response's own `finish` comes only when the stream is closed.
-  if (request.httpVersionMajor >= 2 && stream?.endAfterHeaders === false)
-    stream.once('finish', () => stream.close());
+  if (request.httpVersionMajor < 2 || stream?.endAfterHeaders !== false) return;
+  // The response's own `finish` comes only when the stream is closed. Not at once: a reset overtakes the answer.
+  stream.once('finish', () => {
+    const timer = clock.setTimer(LIMITS.http.refusedBodyMs, () => stream.close());
+    stream.once('close', () => timer.cancel());
+  });
 }
