@@ -14,6 +14,7 @@ const constants: Record<string, string> = {
   'certificates.k8s.io/v1beta1/clustertrustbundles': 'clusterTrustBundlesV1beta1',
   'certificates.k8s.io/v1beta1/podcertificaterequests': 'podCertificateRequestsV1beta1',
   'resource.k8s.io/v1beta2/devicetaintrules': 'deviceTaintRulesV1beta2',
+  'storagemigration.k8s.io/v1beta1/storageversionmigrations': 'storageVersionMigrationsV1beta1',
 };
 const types: Record<string, string> = {
   'events.k8s.io/v1/events': 'EventsEvent',
@@ -21,6 +22,7 @@ const types: Record<string, string> = {
   'certificates.k8s.io/v1beta1/clustertrustbundles': 'CertificatesClusterTrustBundle',
   'certificates.k8s.io/v1beta1/podcertificaterequests': 'CertificatesPodCertificateRequest',
   'resource.k8s.io/v1beta2/devicetaintrules': 'ResourceDeviceTaintRule',
+  'storagemigration.k8s.io/v1beta1/storageversionmigrations': 'StoragemigrationStorageVersionMigration',
   // The plain name is that of a claim inside a pod.
   'resource.k8s.io/v1/resourceclaims': 'ResourceResourceClaim',
 };

@@ -20,6 +20,7 @@ const facts = JSON.parse(readFileSync(source, 'utf8')) as Facts;
 const BETA = [
   ['certificates', 'v1beta1', ['ClusterTrustBundle', 'PodCertificateRequest']],
   ['resource', 'v1beta2', ['DeviceTaint', 'DeviceTaintRule', 'DeviceTaintSelector']],
+  ['storagemigration', 'v1beta1', ['StorageVersionMigration']],
 ] as const;
 /** Fields of theirs that v1 no longer has. */
 const DROPPED = ['pkixPublicKey', 'proofOfPossession'];

@@ -68,6 +68,8 @@ import type {
   ServiceCIDR,
   StatefulSet,
   StorageClass,
+  StorageVersionMigration,
+  StoragemigrationStorageVersionMigration,
   SubjectAccessReview,
   TokenReview,
   ValidatingAdmissionPolicy,
@@ -151,3 +153,5 @@ export const csiStorageCapacities: Resource<CSIStorageCapacity> = { group: "stor
 export const storageClasses: Resource<StorageClass> = { group: "storage.k8s.io", version: "v1", resource: "storageclasses", kind: "StorageClass", namespaced: false };
 export const volumeAttachments: Resource<VolumeAttachment> = { group: "storage.k8s.io", version: "v1", resource: "volumeattachments", kind: "VolumeAttachment", namespaced: false };
 export const volumeAttributesClasses: Resource<VolumeAttributesClass> = { group: "storage.k8s.io", version: "v1", resource: "volumeattributesclasses", kind: "VolumeAttributesClass", namespaced: false };
+export const storageVersionMigrations: Resource<StorageVersionMigration> = { group: "storagemigration.k8s.io", version: "v1", resource: "storageversionmigrations", kind: "StorageVersionMigration", namespaced: false };
+export const storageVersionMigrationsV1beta1: Resource<StoragemigrationStorageVersionMigration> = { group: "storagemigration.k8s.io", version: "v1beta1", resource: "storageversionmigrations", kind: "StorageVersionMigration", namespaced: false };

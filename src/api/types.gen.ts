@@ -3562,6 +3562,46 @@ export interface VolumeError {
 export interface VolumeNodeResources {
   count?: number;
 }
+export interface StorageVersionMigration {
+  apiVersion?: string;
+  kind?: string;
+  metadata: ObjectMeta;
+  spec?: StorageVersionMigrationSpec;
+  status?: StorageVersionMigrationStatus;
+}
+export interface StorageVersionMigrationList {
+  apiVersion?: string;
+  items: StorageVersionMigration[];
+  kind?: string;
+  metadata?: ListMeta;
+}
+export interface StorageVersionMigrationSpec {
+  resource: GroupResource;
+}
+export interface StorageVersionMigrationStatus {
+  conditions?: Condition[];
+  resourceVersion?: string;
+}
+export interface StoragemigrationStorageVersionMigration {
+  apiVersion?: string;
+  kind?: string;
+  metadata: ObjectMeta;
+  spec?: StoragemigrationStorageVersionMigrationSpec;
+  status?: StoragemigrationStorageVersionMigrationStatus;
+}
+export interface StoragemigrationStorageVersionMigrationList {
+  apiVersion?: string;
+  items: StoragemigrationStorageVersionMigration[];
+  kind?: string;
+  metadata?: ListMeta;
+}
+export interface StoragemigrationStorageVersionMigrationSpec {
+  resource: GroupResource;
+}
+export interface StoragemigrationStorageVersionMigrationStatus {
+  conditions?: Condition[];
+  resourceVersion?: string;
+}
 export interface CustomResourceColumnDefinition {
   description?: string;
   format?: string;

@@ -27,6 +27,7 @@ import {
   volumeAttributesClassProtectionController,
   volumeProtectionController,
 } from './storage-protection/controller.ts';
+import { storageVersionMigrationController } from './storage-version-migration/controller.ts';
 import { tokenSecretController } from './token-secret/controller.ts';
 import { policyStatusController } from './validatingadmissionpolicy-status/controller.ts';
 
@@ -61,6 +62,7 @@ export const CONTROLLERS = [
   volumeProtectionController,
   volumeAttributesClassProtectionController,
   policyStatusController,
+  storageVersionMigrationController,
 ] as const satisfies readonly Controller[];
 
 /**

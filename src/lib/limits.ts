@@ -221,6 +221,9 @@ export const LIMITS = {
   controllers: {
     /** Kinds that the expressions of one policy are checked against, as upstream's maxTypesToCheck. */
     policyKinds: 10,
+    /** Objects of one page of a storage migration; how long it waits for a resource that nobody serves. */
+    migrationPage: 100,
+    migrationWaitMs: 60_000,
     /** Pods created or deleted for one owner in one go. */
     burstPods: 500,
     /** Pause between replacing failed pods of one DaemonSet, doubled each time. */

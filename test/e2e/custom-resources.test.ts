@@ -252,6 +252,28 @@ it('counts and collects them, and takes them along with namespaces', async () =>
   expect(await ok(['get', 'cert', '-A', '-o', 'name'])).toBe('certificate.keys.example.com/web\n');
 });
 
+it('stores all objects in a new storage version when a migration asks for it', async () => {
+  const [first] = definition.spec.versions;
+  const versions = [
+    { ...first, storage: false },
+    { ...first, name: 'v2' },
+  ];
+  await ok(['apply', '-f', '-'], JSON.stringify({ ...definition, spec: { ...definition.spec, versions } }));
+  const revision = ['get', 'cert', 'web', '-o', 'jsonpath={.metadata.resourceVersion}'];
+  const before = await ok(revision);
+  const migration = {
+    apiVersion: 'storagemigration.k8s.io/v1',
+    kind: 'StorageVersionMigration',
+    metadata: { name: 'certificates' },
+    spec: { resource: { group: 'keys.example.com', resource: 'certificates' } },
+  };
+  await ok(['create', '-f', '-'], JSON.stringify(migration));
+  await ok(['wait', '--for=condition=Succeeded', 'storageversionmigration/certificates', '--timeout=60s']);
+  expect(await ok(revision)).not.toBe(before);
+  const stored = ['get', 'crd', 'certificates.keys.example.com', '-o', 'jsonpath={.status.storedVersions}'];
+  expect(JSON.parse(await ok(stored))).toEqual(['v1', 'v2']);
+});
+
 it('finishes after a crash what the deletion of a definition began', async () => {
   await ok([
     'patch',

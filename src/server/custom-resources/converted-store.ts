@@ -113,9 +113,8 @@ export class ConvertedStore implements CacheSource {
   }
 
   /** Stored in another version. */
-  #isOther({ buffer, byteOffset, length }: Uint8Array): boolean {
-    const bytes = Buffer.from(buffer, byteOffset, length);
-    return apiVersionOf({ buffer: bytes, start: 0, length }) !== this.#options.apiVersion;
+  #isOther(value: Uint8Array): boolean {
+    return storedApiVersion(value) !== this.#options.apiVersion;
   }
 
   async #convert<T extends { readonly value: Uint8Array }>(entries: readonly T[]): Promise<T[]> {
@@ -133,3 +132,8 @@ export class ConvertedStore implements CacheSource {
 
 const parse = (value: Uint8Array): JsonObject =>
   JSON.parse(Buffer.from(value).toString('utf8')) as JsonObject;
+
+/** The version in which an object is stored. */
+export function storedApiVersion({ buffer, byteOffset, length }: Uint8Array): string {
+  return apiVersionOf({ buffer: Buffer.from(buffer, byteOffset, length), start: 0, length });
+}

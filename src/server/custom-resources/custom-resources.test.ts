@@ -598,6 +598,24 @@ describe('a changed definition', () => {
     expect((await http.send('GET', `${v2}/a`)).code).toBe(404);
   });
 
+  it('stores an object in its storage version when somebody writes it, although nothing changes', async () => {
+    const versions = (stored: 'v1' | 'v2') => [
+      version('v1', object({ a: { type: 'string' } }), { storage: stored === 'v1' }),
+      version('v2', object({ a: { type: 'string' } }), { storage: stored === 'v2' }),
+    ];
+    const created = await establish(client, definition(versions('v1')));
+    const made = await http.send('POST', V1, widget('a', { a: '1' }));
+    const touch = async () => {
+      const { json } = await http.send('GET', `${V1}/a`);
+      return (await http.send('PUT', `${V1}/a`, json)).json.metadata.resourceVersion;
+    };
+    expect(await touch()).toBe(made.json.metadata.resourceVersion);
+    await change(created, { versions: versions('v2') });
+    const written = await touch();
+    expect(written).not.toBe(made.json.metadata.resourceVersion);
+    expect(await touch()).toBe(written);
+  });
+
   it('publishes what it says now', async () => {
     const created = await establish(client, definition([version('v1', size)]));
     const hashOf = async (): Promise<string> =>

@@ -1,9 +1,10 @@
 import { apiVersionOf, type KubeObject, type Resource } from '../../api/resource.ts';
 import type { ResourceDefinition } from '../registry/definition.ts';
 import type { Engine, ObjectSchema, ServedResource } from '../registry/served-resource.ts';
-import { keyPrefix } from '../registry/storage-key.ts';
+import { keyPrefix, storageKey } from '../registry/storage-key.ts';
 import type { WatchCache } from '../watchcache/port.ts';
 import type { Conversions } from './conversions.ts';
+import { storedApiVersion } from './converted-store.ts';
 import type { CustomType } from './custom-type.ts';
 import type { LazyCache } from './lazy-cache.ts';
 import { versionCache } from './version-cache.ts';
@@ -55,8 +56,13 @@ export class ServedVersion implements ServedResource {
     this.#source = source;
     const apiVersion = apiVersionOf(resource);
     const stored = apiVersionOf({ group: type.group, version: type.storageVersion });
+    const isStale = async (namespace: string, name: string): Promise<boolean> => {
+      const found = await this.engine.datastore.get(storageKey(this, namespace, name));
+      return found !== undefined && storedApiVersion(found.value) !== stored;
+    };
     if (typeof shows === 'object') {
       this.storage = {
+        isStale,
         write: (object) => shows.toStored(type.name, object, stored),
         read: (object) => shows.fromStored(type.name, object, apiVersion),
       };
@@ -65,6 +71,7 @@ export class ServedVersion implements ServedResource {
     if (shows === 'asStored' || type.versions.length === 1) return;
     this.#apiVersion = apiVersion;
     this.storage = {
+      isStale,
       write: (object: KubeObject) => ({ ...object, apiVersion: stored }),
       read: (object: KubeObject) => ({ ...object, apiVersion }),
     };

@@ -38,6 +38,8 @@ export interface ServedResource {
    */
   readonly storage?: {
     readonly write: (object: KubeObject) => KubeObject | Promise<KubeObject>;
+    /** Whether the datastore holds an object in another version than `write` makes. */
+    readonly isStale: (namespace: string, name: string) => Promise<boolean>;
     /** Of what the datastore still holds of the past. */
     readonly read: (stored: KubeObject) => KubeObject | Promise<KubeObject>;
   };

@@ -91,7 +91,8 @@ async function tryUpdate(
     await admitValidating(served, request, admissionOf(view, object, old));
     if (isLastFinalizerGone(served, object, old))
       return await deleteDuringUpdate(served, request, { object, old, revision });
-    if (isUnchanged(object, old)) return { object: old, created: false };
+    if (isUnchanged(object, old) && !(await isStale(served, request, old)))
+      return { object: old, created: false };
     if (request.dryRun) {
       encodeForStorage(object);
       object.metadata.resourceVersion = old.metadata.resourceVersion ?? '';
@@ -203,6 +204,17 @@ function sameDesire({ definition }: ServedResource, object: KubeObject, old: Kub
 /** A write that changes nothing, times of managed fields aside, is not stored. */
 function isUnchanged(object: KubeObject, old: KubeObject): boolean {
   return equalJson(withoutTimes(object), withoutTimes(old));
+}
+
+/** Stored in an older version than it would be now: then even a write that changes nothing is one (upstream, too). */
+async function isStale(
+  { storage }: ServedResource,
+  { dryRun }: WriteRequest,
+  { metadata }: KubeObject,
+): Promise<boolean> {
+  return (
+    !dryRun && storage !== undefined && (await storage.isStale(metadata.namespace ?? '', metadata.name ?? ''))
+  );
 }
 
 function withoutTimes(object: KubeObject): object {

@@ -163,6 +163,7 @@ export const MINIMAL: Readonly<Record<string, Omit<KubeObject, 'metadata'> & Rec
       taint: { key: 'example.com/broken', effect: 'NoExecute' },
     },
   },
+  'storageversionmigrations.storagemigration.k8s.io': { spec: { resource: { resource: 'secrets' } } },
   'resourceclaims.resource.k8s.io': {
     spec: { devices: { requests: [{ name: 'gpu', exactly: { deviceClassName: 'gpu' } }] } },
   },

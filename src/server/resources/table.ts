@@ -68,6 +68,7 @@ import { priorityClass } from './scheduling/priority-class.ts';
 import { csiDriver, csiNode, csiStorageCapacity } from './storage/csi.ts';
 import { storageClass } from './storage/storage-class.ts';
 import { volumeAttachment, volumeAttributesClass } from './storage/volumes.ts';
+import { storageVersionMigration } from './storagemigration/storage-version-migration.ts';
 
 /** Every built-in resource. Adding one is a file and a line here. */
 export const RESOURCES: readonly ResourceDefinition[] = [
@@ -130,6 +131,7 @@ export const RESOURCES: readonly ResourceDefinition[] = [
   erase(roleBinding),
   erase(deviceClass),
   erase(deviceTaintRule),
+  erase(storageVersionMigration),
   erase(resourceClaim),
   erase(resourceClaimTemplate),
   erase(resourceSlice),

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import type { StorageVersionMigration } from '../../../../src/api/types.gen.ts';
 import { area } from '../area.ts';
 import {
   ANYTHING,
@@ -10,6 +11,7 @@ import {
   remove,
   version,
 } from '../custom-definitions.ts';
+import { everyVerb } from '../every-verb.ts';
 
 const PROPERTIES = '/spec/versions/0/schema/openAPIV3Schema/properties';
 
@@ -126,5 +128,53 @@ area('sig-api-machinery', 'CustomResourceDefinition Watch [Privileged:ClusterAdm
       expect((await watches[name].next()).type).toBe('DELETED');
       expect(watches[name].all.map(({ object }) => object.metadata.name)).toEqual([name, name, name]);
     }
+  });
+});
+
+area('sig-api-machinery', 'StorageVersionMigration CRUD Tests', (spec) => {
+  spec('storagemigration.k8s.io/v1 StorageVersionMigration', async (context) => {
+    const groupVersion = 'storagemigration.k8s.io/v1';
+    const body = { spec: { resource: { group: '', resource: 'foo' } } };
+    await everyVerb<StorageVersionMigration>(context, {
+      groupVersion,
+      plural: 'storageversionmigrations',
+      kind: 'StorageVersionMigration',
+      body,
+      change: ({ metadata }) => {
+        metadata.labels = { ...metadata.labels, 'test.storagemigration.example.com': 'test' };
+      },
+      changed: ({ metadata }) => metadata.labels,
+    });
+    const migrations = context.cluster.resource<StorageVersionMigration>(
+      groupVersion,
+      'storageversionmigrations',
+    );
+    const name = context.unique('migration');
+    await migrations.create({ metadata: { name }, ...body });
+    context.defer(async () => await migrations.delete(name));
+    const condition = {
+      type: 'TestCondition',
+      status: 'True',
+      reason: 'TestReason',
+      message: 'TestMessage',
+      lastTransitionTime: '2026-01-01T00:00:00Z',
+    };
+    for (const [type, patch] of [
+      ['merge', { status: { conditions: [condition] } }],
+      ['strategic', { status: { conditions: [condition] } }],
+      ['json', [{ op: 'add', path: '/status/conditions', value: [condition] }]],
+    ] as const) {
+      const patched = await migrations.patch(name, patch, { type, subresource: 'status' });
+      expect(patched.status?.conditions, type).toContainEqual(condition);
+    }
+    const updated = await migrations.modify(
+      name,
+      (found) => {
+        found.status = { ...found.status, conditions: [{ ...condition, message: 'Updated' }] };
+      },
+      'status',
+    );
+    expect(updated.status?.conditions?.[0]?.message).toBe('Updated');
+    expect((await migrations.get(name, 'status')).spec).toEqual(body.spec);
   });
 });
