@@ -172,6 +172,8 @@ export const LIMITS = {
     loadPage: 500,
     /** Distinct strings and label sets remembered to be shared. */
     interned: 4096,
+    /** Parsed objects that readers of a change share, and the size of their JSON. */
+    recent: { objects: 128, bytes: 512 * 1024 },
     /** Events an in-process watcher may leave unread before it has to list again. */
     lagEvents: 20_000,
     /** Undelivered bytes after which a slow watcher is dropped with 410. */

@@ -2,6 +2,7 @@ import { copyJson } from '../../api/json-value.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import type { Interner } from './interner.ts';
 import type { CachedObject } from './port.ts';
+import type { Keeper, RecentObjects } from './recent-objects.ts';
 import type { Slabs, Slot } from './slabs.ts';
 import {
   apiVersionOf,
@@ -20,6 +21,7 @@ export interface RecordFactory {
   readonly selectableFields: SelectableFields;
   readonly slabs: Slabs;
   readonly interner: Interner;
+  readonly recent: RecentObjects;
   /** What objects are brought to that an earlier schema let in; none where schemas never change. */
   readonly upkeep?: (() => Upkeep) | undefined;
 }
@@ -42,7 +44,7 @@ export interface StoredVersion {
  * One version of one object: what selections and indexes ask about, and where its bytes lie. The cache and the ring
  * of events hold it; with the last hold its bytes go.
  */
-export class CacheRecord implements CachedObject {
+export class CacheRecord implements CachedObject, Keeper {
   /** Key below the resource's prefix: `namespace/name` or `name`. */
   readonly path: string;
   readonly namespace: string | undefined;
@@ -58,9 +60,10 @@ export class CacheRecord implements CachedObject {
   /** The bytes, once the slot is gone and somebody still had the record. */
   #kept: StoredBytes | undefined;
   #fields: Readonly<Record<string, string>> | undefined;
-  #parsed: WeakRef<KubeObject> | undefined;
+  /** Held weakly when the cache fills: whoever reads all of it at the start keeps the objects. */
+  #parsed: KubeObject | WeakRef<KubeObject> | undefined;
 
-  constructor(factory: RecordFactory, version: StoredVersion) {
+  constructor(factory: RecordFactory, version: StoredVersion, isNew: boolean) {
     const { interner, slabs } = factory;
     this.#factory = factory;
     this.path = version.key.slice(factory.prefix.length);
@@ -79,7 +82,8 @@ export class CacheRecord implements CachedObject {
       readers.length === 0 ? NONE : readers.map((read) => interner.string(read(object as never) ?? ''));
     this.#offset = revisionOffset(bytes);
     this.#slot = slabs.store(bytes);
-    this.#parsed = new WeakRef(object);
+    if (isNew) this.#remember(object, bytes.length);
+    else this.#parsed = new WeakRef(object);
   }
 
   get name(): string {
@@ -126,11 +130,21 @@ export class CacheRecord implements CachedObject {
   }
 
   object(): KubeObject {
-    const known = this.#parsed?.deref();
+    const known = this.#parsed instanceof WeakRef ? this.#parsed.deref() : this.#parsed;
     if (known) return known;
-    const object = parse(this.stored, this.revision);
-    this.#parsed = new WeakRef(object);
+    const { stored } = this;
+    const object = parse(stored, this.revision);
+    this.#remember(object, stored.length);
     return object;
+  }
+
+  #remember(object: KubeObject, sizeBytes: number): void {
+    this.#parsed = object;
+    this.#factory.recent.keep(this, object, sizeBytes);
+  }
+
+  forget(object: KubeObject): void {
+    if (this.#parsed === object) this.#parsed = undefined;
   }
 
   /** Puts other bytes in the place of those that were stored; the revision stays. */
@@ -138,7 +152,7 @@ export class CacheRecord implements CachedObject {
     const bytes = encodeForStorage(object);
     const before = this.#slot;
     this.#offset = revisionOffset(bytes);
-    this.#parsed = new WeakRef(object);
+    this.#remember(object, bytes.length);
     if (this.#kept) {
       this.#kept = { buffer: bytes, start: 0, length: bytes.length };
       return;
@@ -169,7 +183,7 @@ class KeptRecord extends CacheRecord {
   #done: Upkeep | undefined;
 
   constructor(factory: RecordFactory & { upkeep: () => Upkeep }, version: StoredVersion, isNew: boolean) {
-    super(factory, version);
+    super(factory, version, isNew);
     this.#upkeep = factory.upkeep;
     this.#sizeBytes = version.value.length;
     const upkeep = this.#upkeep();
@@ -206,7 +220,9 @@ class KeptRecord extends CacheRecord {
 /** `isNew`: just written, perhaps under a schema that changed at the same time. */
 export function createRecord(factory: RecordFactory, version: StoredVersion, isNew = false): CacheRecord {
   const { upkeep } = factory;
-  return upkeep ? new KeptRecord({ ...factory, upkeep }, version, isNew) : new CacheRecord(factory, version);
+  return upkeep
+    ? new KeptRecord({ ...factory, upkeep }, version, isNew)
+    : new CacheRecord(factory, version, isNew);
 }
 
 /** An object as its deletion shows it: the last state with the revision of the deletion. */

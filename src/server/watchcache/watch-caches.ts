@@ -5,6 +5,7 @@ import { LIMITS } from '../../lib/limits.ts';
 import type { Upkeep } from './cache-record.ts';
 import { Interner } from './interner.ts';
 import type { WatchCache } from './port.ts';
+import { RecentObjects } from './recent-objects.ts';
 import { Slabs } from './slabs.ts';
 import { ResourceCache } from './watch-cache.ts';
 
@@ -65,6 +66,7 @@ class Hub implements WatchCaches {
   readonly #datastore: CacheSource;
   readonly #clock: Clock;
   readonly #interner = new Interner(LIMITS.watch.interned);
+  readonly #recent = new RecentObjects(LIMITS.watch.recent);
   readonly #feeds = new Map<string, Feed>();
   readonly #unsubscribe: () => void;
 
@@ -84,6 +86,7 @@ class Hub implements WatchCaches {
       selectableFields: options.selectableFields ?? {},
       slabs: new Slabs(LIMITS.watch.slabBytes),
       interner: this.#interner,
+      recent: this.#recent,
       upkeep: options.upkeep,
     };
     const cache = new ResourceCache({
