@@ -39,18 +39,35 @@ export function encodeSubject(subject: Subject): Buffer {
   );
 }
 
+/**
+ * Throws for a name that others may read in another way than this does: who signs it must see whom it makes its owner.
+ */
 export function decodeSubject(content: Buffer): Required<Subject> {
-  let commonName = '';
+  let commonName: string | undefined;
   const organizations: string[] = [];
   for (const group of parseDer(content))
     for (const pair of parseDer(group.content)) {
       const [type, value] = parseDer(pair.content);
       if (!type || !value) throw new Error('malformed name');
       const name = identifierText(type.content);
-      if (name === COMMON_NAME) commonName = value.content.toString('utf8');
-      else if (name === ORGANIZATION) organizations.push(value.content.toString('utf8'));
+      if (name === ORGANIZATION) organizations.push(textOf(value));
+      if (name !== COMMON_NAME) continue;
+      if (commonName !== undefined) throw new Error('the subject has more than one common name');
+      commonName = textOf(value);
     }
-  return { commonName, organizations };
+  return { commonName: commonName ?? '', organizations };
+}
+
+/** Texts whose bytes are UTF-8: UTF8String, PrintableString and IA5String. */
+const TEXTS: ReadonlySet<number> = new Set([0x0c, 0x13, 0x16]);
+
+function textOf({ tag, content }: DerElement): string {
+  if (!TEXTS.has(tag)) throw new Error('the subject holds a kind of text that is not supported');
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content);
+  } catch (cause) {
+    throw new Error('the subject holds a text that is not UTF-8', { cause });
+  }
 }
 
 /** The subjectAltName extension; `undefined` without names. */

@@ -149,6 +149,20 @@ describe('signing requests', () => {
     expect(request.names.dnsNames).toEqual(['x.y']);
   });
 
+  it.each<[string, object]>([
+    ['two names', [{ CN: ['system:kube-controller-manager'] }, { CN: ['system:node:a'] }]],
+    ['a group that only some read', [{ CN: ['jane'] }, { O: [{ bmpString: 'system:masters' }] }]],
+  ])('are refused where it is not plain who would get the certificate: %s', async (_, name) => {
+    const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+    const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+    const made = await x509.Pkcs10CertificateRequestGenerator.create({
+      name: new x509.Name(name as x509.JsonName),
+      keys,
+      signingAlgorithm: algorithm,
+    });
+    expect(() => parseCertificateRequest(made.toString('pem'))).toThrow(/the subject h/);
+  });
+
   it('are refused when altered or cut off', () => {
     const pem = createCertificateRequest({ subject: { commonName: 'jane' }, keyPem: generateKeyPem() });
     const der = Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64');

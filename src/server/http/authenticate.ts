@@ -88,7 +88,8 @@ function readSubject(socket: TLSSocket, requestHeaders: RequestHeaders | undefin
   const subject = socket.getPeerCertificate().subject as
     | { CN?: string | string[]; O?: string | string[] }
     | undefined;
-  const commonName = [subject?.CN ?? []].flat()[0];
+  // The last one counts where there are more, as upstream.
+  const commonName = [subject?.CN ?? []].flat().at(-1);
   if (commonName === undefined) return 'none';
   return { commonName, organizations: [subject?.O ?? []].flat(), isProxy };
 }

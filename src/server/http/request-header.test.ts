@@ -107,3 +107,8 @@ describe('a proxy in front', () => {
     expect((await whoAmI({}, { 'X-Remote-User': 'admin' })).code).toBe(401);
   });
 });
+
+it('takes a certificate with two names for whom its signer took it for: the last, as upstream', async () => {
+  const both = tls.clientCertificate('nobody', undefined, 'someone');
+  expect((await whoAmI(both, {})).text).toContain('User \\"nobody\\" cannot create');
+});

@@ -1,4 +1,5 @@
 import { issueCertificate } from '../../lib/pki/certificate.ts';
+import { objectIdentifier, sequence, setOf, utf8String } from '../../lib/pki/der.ts';
 import { generateKeyPem, publicKeyOf } from '../../lib/pki/key.ts';
 import type { TlsFiles } from './listener.ts';
 
@@ -6,10 +7,20 @@ const HOUR_MS = 3_600_000;
 
 export interface TestTls extends TlsFiles {
   readonly ca: string;
-  clientCertificate(name: string, organization?: string): TlsFiles;
+  /** `before`: a common name that stands before the last. */
+  clientCertificate(name: string, organization?: string, before?: string): TlsFiles;
   /** A serving certificate for these names besides localhost. */
   servingCertificate(...dnsNames: string[]): TlsFiles;
 }
+
+interface LeafOptions {
+  organization?: string;
+  dnsNames?: string[];
+  before?: string;
+}
+
+const subjectOf = (...commonNames: readonly string[]): Buffer =>
+  sequence(...commonNames.map((name) => setOf(sequence(objectIdentifier('2.5.4.3'), utf8String(name)))));
 
 /** A throw-away authority, a serving certificate for 127.0.0.1, and a client certificate. */
 export function testTls(): TestTls {
@@ -26,11 +37,13 @@ export function testTls(): TestTls {
   const leaf = (
     commonName: string,
     use: 'server' | 'client',
-    { organization = 'system:masters', dnsNames = [] }: { organization?: string; dnsNames?: string[] } = {},
+    { organization = 'system:masters', dnsNames = [], before }: LeafOptions = {},
   ): TlsFiles => {
     const key = generateKeyPem();
+    const subject = { commonName, organizations: [organization] };
     const cert = issueCertificate({
-      subject: { commonName, organizations: [organization] },
+      subject,
+      ...(before === undefined ? {} : { subjectDer: subjectOf(before, commonName) }),
       publicKey: publicKeyOf(key),
       issuer,
       use,
@@ -43,8 +56,11 @@ export function testTls(): TestTls {
     ...leaf('kube-apiserver', 'server'),
     clientCa: ca,
     ca,
-    clientCertificate: (name, organization) =>
-      leaf(name, 'client', organization === undefined ? {} : { organization }),
+    clientCertificate: (name, organization, before) =>
+      leaf(name, 'client', {
+        ...(organization === undefined ? {} : { organization }),
+        ...(before === undefined ? {} : { before }),
+      }),
     servingCertificate: (...dnsNames) => leaf('server', 'server', { dnsNames }),
   };
 }
