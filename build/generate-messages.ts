@@ -14,14 +14,21 @@ const facts = JSON.parse(
   readFileSync(new URL('./facts/kubernetes-facts.json', import.meta.url), 'utf8'),
 ) as Facts;
 
+Object.assign(
+  facts.protobuf,
+  JSON.parse(readFileSync(new URL('./facts/apiextensions-protobuf.json', import.meta.url), 'utf8')) as object,
+);
+
 /** `k8s.io.api.core.v1.Pod` is `io.k8s.api.core.v1.Pod` in OpenAPI. */
-const definitionName = (message: string): string => message.replace(/^k8s\.io\./, 'io.k8s.');
+const definitionName = (message: string): string =>
+  message.replace(/^k8s\.io\./, 'io.k8s.').replace('apiextensions_apiserver', 'apiextensions-apiserver');
 const SCALARS: Readonly<Record<string, string>> = {
   string: 's',
   bool: 'b',
   int32: 'i',
   int64: 'l',
   bytes: 'y',
+  double: 'd',
 };
 
 const names = Object.keys(facts.protobuf).sort();
@@ -41,7 +48,8 @@ function compactType(type: string): string {
 function jsonName(message: string, name: string, type: string): string {
   const fields = facts.definitions[definitionName(message)]?.fields;
   if (fields === undefined || Object.hasOwn(fields, name)) return name;
-  const sameLetters = Object.keys(fields).find((field) => field.toLowerCase() === name.toLowerCase());
+  const letters = (text: string): string => text.replace(/[^A-Za-z0-9]/g, '').toLowerCase();
+  const sameLetters = Object.keys(fields).find((field) => letters(field) === letters(name));
   if (sameLetters !== undefined) return sameLetters;
   if (!indexOf.has(type)) throw new Error(`${message}.${name} has no name in JSON`);
   return '';

@@ -101,7 +101,8 @@ function isFilled(owner: string, name: string, field: Field): boolean {
 function omitsZero(owner: string, name: string, field: Field): boolean {
   const definition = facts.definitions[owner];
   // Of other packages it is not known which fields are pointers.
-  if (!/^io\.k8s\.api(machinery)?\./.test(owner) || field.type.startsWith('#')) return false;
+  if (!/^io\.k8s\.api(machinery|extensions-apiserver)?\./.test(owner) || field.type.startsWith('#'))
+    return false;
   return !(definition?.required?.includes(name) || optionalScalars[owner]?.includes(name));
 }
 

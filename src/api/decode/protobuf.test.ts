@@ -28,7 +28,7 @@ function messageOf(action: () => unknown): string {
   throw new Error('nothing was refused');
 }
 
-/** Kinds that travel as protobuf; CRDs and APIServices do not in these tables. */
+/** Kinds that travel as protobuf; APIServices do not in these tables. */
 const kinds = builtInKinds().filter(
   ([, , , definition]) => decodeMessage(new Uint8Array(), definition) !== undefined,
 );
@@ -44,6 +44,26 @@ describe('protobuf bodies', () => {
       kind: 'Pod',
       metadata: { name: 'a' },
       spec: { terminationGracePeriodSeconds: 0 },
+    });
+  });
+
+  it('read schemas, with numbers, any JSON and either of two things', () => {
+    const half = '59000000000000e03f';
+    const anything = '4205' + '0a03' + '226122';
+    const values = 'f2010a' + '0800' + '1206' + '2a04' + '6e616d65';
+    const bytes = Buffer.from(`2a066f626a656374${half}${anything}${values}`, 'hex');
+    const schema = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps';
+    expect(decodeMessage(bytes, schema)).toEqual({
+      type: 'object',
+      minimum: 0.5,
+      default: 'a',
+      additionalProperties: { type: 'name' },
+    });
+    // allows: true, and two schemas of items
+    const open = Buffer.from('f2010208' + '01' + 'c20108' + '1202' + '2a00' + '1202' + '2a00', 'hex');
+    expect(decodeMessage(open, schema)).toEqual({
+      additionalProperties: true,
+      items: [{ type: '' }, { type: '' }],
     });
   });
 

@@ -61,7 +61,7 @@ export function decodeMessage(raw: Uint8Array, definition: string): JsonObject |
 
 const TYPE_META = 'io.k8s.apimachinery.pkg.runtime.TypeMeta';
 
-type Scalar = 's' | 'b' | 'i' | 'l' | 'y';
+type Scalar = 's' | 'b' | 'i' | 'l' | 'y' | 'd';
 
 interface Field {
   /** In JSON; empty for a message whose fields stand among its parent's there. */
@@ -194,7 +194,7 @@ function expectWire(wire: number, expected: number): void {
 }
 
 function readValue(reader: ProtobufReader, type: FieldType, wire: number, depth: number): unknown {
-  expectWire(wire, type === 'b' || type === 'i' || type === 'l' ? 0 : 2);
+  expectWire(wire, type === 'b' || type === 'i' || type === 'l' ? 0 : type === 'd' ? 1 : 2);
   switch (type) {
     case 's':
       return text(reader.bytes());
@@ -206,6 +206,8 @@ function readValue(reader: ProtobufReader, type: FieldType, wire: number, depth:
       return reader.int64();
     case 'y':
       return base64(reader.bytes());
+    case 'd':
+      return reader.double();
     default: {
       const message = messageAt(type);
       const value = readMessage(reader.nested(), message, depth + 1);
@@ -223,6 +225,8 @@ function text(bytes: Uint8Array): string {
 const view = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const base64 = (bytes: Uint8Array): string => view(bytes).toString('base64');
 
+const EXTENSIONS = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1';
+
 /** Messages whose form in JSON is not an object of their fields. */
 const SPECIAL: Readonly<Record<string, (value: JsonObject, depth: number) => unknown>> = {
   'io.k8s.apimachinery.pkg.api.resource.Quantity': (value) => value['string'] ?? '0',
@@ -239,6 +243,10 @@ const SPECIAL: Readonly<Record<string, (value: JsonObject, depth: number) => unk
   'io.k8s.api.authorization.v1.ExtraValue': (value) => value['items'] ?? [],
   'io.k8s.api.certificates.v1.ExtraValue': (value) => value['items'] ?? [],
   'io.k8s.apimachinery.pkg.apis.meta.v1.Verbs': (value) => value['items'] ?? [],
+  [`${EXTENSIONS}.JSON`]: (value, depth) => rawJson(value['raw'], depth),
+  [`${EXTENSIONS}.JSONSchemaPropsOrArray`]: (value) => value['jSONSchemas'] ?? value['schema'] ?? null,
+  [`${EXTENSIONS}.JSONSchemaPropsOrBool`]: (value) => value['schema'] ?? value['allows'] === true,
+  [`${EXTENSIONS}.JSONSchemaPropsOrStringArray`]: (value) => value['property'] ?? value['schema'] ?? null,
 };
 
 /** Years that have four digits; RFC 3339 knows no others. */

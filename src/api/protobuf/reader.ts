@@ -75,6 +75,13 @@ export class ProtobufReader {
     return Number(this.varint()) !== 0;
   }
 
+  double(): number {
+    if (this.#at + 8 > this.#end) throw new ProtobufError('unexpected EOF');
+    const { buffer, byteOffset } = this.#bytes;
+    this.#at += 8;
+    return new DataView(buffer, byteOffset + this.#at - 8, 8).getFloat64(0, true);
+  }
+
   #length(): number {
     const length = Number(this.varint());
     if (length > this.#end - this.#at) throw new ProtobufError('unexpected EOF');
