@@ -547,6 +547,31 @@ describe('node API', () => {
     });
   });
 
+  it('answers who asks for a container just after a start once it has seen what runs', async () => {
+    await board.boot();
+    await board.create('run');
+    await board.pass(2000);
+    await board.halt();
+    const looked = Promise.withResolvers<void>();
+    const list = board.runtime.listContainers.bind(board.runtime);
+    board.runtime.listContainers = async () => {
+      await looked.promise;
+      return list();
+    };
+    await board.boot();
+    const streams = { tty: false, stdin: false, stdout: true, stderr: true };
+    const asked = board.agent?.api.exec({
+      pod: await ref('run'),
+      container: 'main',
+      command: ['sh', '-c', 'echo hi'],
+      ...streams,
+    });
+    await board.pass(1000);
+    looked.resolve();
+    await board.pass(1000);
+    expect(await text((await asked)?.stdout ?? Readable.from([]))).toBe('hi\n');
+  });
+
   it('serves what a kubelet serves to read', async () => {
     await board.boot();
     await board.create('run');

@@ -28,25 +28,25 @@ export interface NodeApiOptions {
 /** The streaming half of a kubelet's API. Rejects with the words a kubelet uses. */
 export function createNodeApi(options: NodeApiOptions): NodeApi {
   const { runtime, clock } = options;
-  const workerOf = (ref: PodRef): PodWorker => {
-    const worker = options.pods.find(ref.namespace, ref.name, ref.uid);
+  const workerOf = async (ref: PodRef): Promise<PodWorker> => {
+    const worker = await options.pods.seen(ref.namespace, ref.name, ref.uid);
     if (worker === undefined) throw notFound(pods, ref.name);
     return worker;
   };
-  const running = (ref: PodRef, name: string): string => {
-    const record = recordOf(workerOf(ref), name);
+  const running = async (ref: PodRef, name: string): Promise<string> => {
+    const record = recordOf(await workerOf(ref), name);
     if (record.phase.is !== 'running' && record.phase.is !== 'stopping')
       throw apiError('InternalError', `container not found (${JSON.stringify(name)})`);
     return record.id;
   };
   const start = async (request: ExecRequest): Promise<ExecSession> => {
     const { command, tty, stdin, stdout, stderr } = request;
-    const id = running(request.pod, request.container);
+    const id = await running(request.pod, request.container);
     return runtime.exec(id, { command, tty, stdin, stdout, stderr: stderr && !tty });
   };
   return {
     async logs(request): Promise<Readable> {
-      const worker = workerOf(request.pod);
+      const worker = await workerOf(request.pod);
       const record = recordOf(worker, request.container);
       const run = chooseRun(worker, record, request.previous === true);
       return openLog({
@@ -65,22 +65,22 @@ export function createNodeApi(options: NodeApiOptions): NodeApi {
     exec: (request) => start(request),
     async attach(request) {
       const { pod, container, stdin, stdout } = request;
-      const id = running(pod, container);
+      const id = await running(pod, container);
       // Input for a container that has none is swallowed, as a kubelet does.
       const session = await runtime.attach(id, {
-        stdin: stdin && hasInput(workerOf(pod).pod, container),
+        stdin: stdin && hasInput((await workerOf(pod)).pod, container),
         stdout,
       });
       // Attaching succeeds whatever the container ends with; clients read its exit code from the pod's status.
       return { ...session, exit: session.exit.then(() => 0) };
     },
     async portForward(ref, port): Promise<Duplex> {
-      const worker = workerOf(ref);
+      const worker = await workerOf(ref);
       if (worker.state.sandbox.is !== 'done') throw apiError('InternalError', 'pod is not running');
       return runtime.portForward(ref.uid === '' ? (worker.pod.metadata.uid ?? '') : ref.uid, port);
     },
     async connectPod(ref, port): Promise<Duplex> {
-      const host = workerOf(ref).downward().podIPs[0];
+      const host = (await workerOf(ref)).downward().podIPs[0];
       if (host === undefined) throw apiError('ServiceUnavailable', `pod ${ref.name} has no address yet`);
       return connectTcp({ host, port, timeoutMs: LIMITS.agent.connectPodMs }).catch((cause: unknown) => {
         throw apiError('ServiceUnavailable', (cause as Error).message, { cause });

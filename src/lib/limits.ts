@@ -421,6 +421,8 @@ export const LIMITS = {
     imagesInStatus: 50,
     /** How long the API may take before known pods are started from the disk; informers fall back a little earlier. */
     offlineAfterMs: 3500,
+    /** How long who asks for a container just after a start waits for the first look at what runs. */
+    firstSightMs: 10_000,
     tokenRetryMs: 500,
     /** A pod that does not take a connection by then does not take one. */
     connectPodMs: 10_000,

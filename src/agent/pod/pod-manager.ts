@@ -26,6 +26,8 @@ export class PodManager {
   #inherited: Promise<ReadonlySet<string>> = Promise.resolve(new Set<string>());
   readonly #abort = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
+  /** Resolves once the pods of this node are known, from the API or from the disk. */
+  readonly #known = Promise.withResolvers<void>();
   #off: () => void = () => {};
 
   constructor(options: PodManagerOptions) {
@@ -49,6 +51,21 @@ export class PodManager {
       if (uid === undefined || uid === '' || metadata.uid === uid) return worker;
     }
     return undefined;
+  }
+
+  /**
+   * As `find`, for who asks just after a start: waits, within `LIMITS.agent.firstSightMs`, until the pods are known and it
+   * has been seen what the runtime has of this one.
+   */
+  async seen(namespace: string, name: string, uid?: string): Promise<PodWorker | undefined> {
+    const wait = new AbortController();
+    const signal = AbortSignal.any([this.#abort.signal, wait.signal]);
+    const patience = sleep(this.#deps.clock, LIMITS.agent.firstSightMs, signal).catch(() => {});
+    await Promise.race([this.#known.promise, patience]);
+    const worker = this.find(namespace, name, uid);
+    if (worker !== undefined) await Promise.race([firstSight(worker), patience]);
+    wait.abort();
+    return worker;
   }
 
   /** Begins to follow the API and the runtime. Without an answer of the API, pods are taken from the disk. */
@@ -89,6 +106,7 @@ export class PodManager {
       update: (pod) => this.#desired(pod),
       delete: (pod) => this.#removed(pod.metadata.uid ?? ''),
     });
+    this.#known.resolve();
     await Promise.race([synced, aborted(signal)]);
     if (!signal.aborted) await this.#afterSync();
   }
@@ -275,6 +293,18 @@ export class PodManager {
       asOfMono,
     });
   }
+}
+
+/** Resolves once the worker knows what the runtime has of its pod. */
+function firstSight(worker: PodWorker): Promise<void> {
+  if (worker.state.observed) return Promise.resolve();
+  return new Promise((resolve) => {
+    const off = worker.onChange(() => {
+      if (!worker.state.observed) return;
+      off();
+      resolve();
+    });
+  });
 }
 
 /** Whether files of the downward API show something else now. */
