@@ -309,6 +309,10 @@ export const LIMITS = {
     sliceBytes: 32 * 1024,
     /** One message; requests and errors are the largest. */
     messageBytes: 256 * 1024,
+    /** A document that a node shows, such as its list of pods. */
+    documentBytes: 8 * 1024 * 1024,
+    /** Unsent bytes of a link after which its other end counts as one that does not read. */
+    unsentBytes: 16 * 1024 * 1024,
     /** While something streams: silence for twice this ends the link. */
     pingMs: 10_000,
     /** While nothing does, the kernel asks after this, and gives up ten seconds later. */

@@ -62,8 +62,10 @@ export class Lane extends Duplex {
     this.#deliver();
   }
 
-  /** The other side takes more. */
+  /** The other side takes more. Throws when that is more than a window: what it does not read would pile up here. */
   credit(bytes: number): void {
+    if (this.#sendable + bytes > LIMITS.tunnel.windowBytes)
+      throw new Error('the other side offers more room than a window has');
     this.#sendable += bytes;
     const { bytes: left, done } = this.#waiting ?? {};
     this.#waiting = undefined;

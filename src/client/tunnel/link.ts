@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws';
+import { LIMITS } from '../../lib/limits.ts';
 
 /** What a tunnel session runs over: whole messages in order, or none any more. */
 export interface Link {
@@ -30,7 +31,13 @@ export function webSocketLink(socket: WebSocket): Link {
   let failure: NodeJS.ErrnoException | undefined;
   socket.pause();
   return {
-    send: (message) => socket.send(message),
+    send(message) {
+      socket.send(message);
+      if (socket.bufferedAmount <= LIMITS.tunnel.unsentBytes) return;
+      // What one call leaves unread adds up over many calls; the other side says it is alive all the same.
+      failure ??= new Error('the other side does not read');
+      socket.terminate();
+    },
     ping: () => socket.ping(),
     listen(listener) {
       socket.on('message', (data: Buffer, isBinary: boolean) => {

@@ -145,6 +145,30 @@ describe('a session', () => {
     expect(closedBy()).toBe('protocol error: the other side does not keep to its window');
   });
 
+  it.each<[string, (say: (frame: Frame) => void) => void, string]>([
+    [
+      'offers room without end',
+      (say) => say({ type: 'credit', call: 1, lane: 0, bytes: 2 ** 32 - 1 }),
+      'the other side offers more room than a window has',
+    ],
+    [
+      'asks where only answers belong',
+      (say) => say({ type: 'open', call: 2, message: {} }),
+      'this side takes no calls',
+    ],
+  ])('ends with one who %s', async (_, misbehave, why) => {
+    const { session, say, closedBy } = listener();
+    const calling = session.call('write', (call) => call.lane(0, 'both'));
+    await turn();
+    say({ type: 'accept', call: 1, message: {} });
+    await calling;
+    misbehave(say);
+    await turn();
+    await turn();
+    expect(session.isOpen).toBe(false);
+    expect(closedBy()).toBe(`protocol error: ${why}`);
+  });
+
   it('passes over frames of calls that are over', async () => {
     const { session, say } = listener();
     say({ type: 'data', call: 5, lane: 0, bytes: Buffer.from('late') });

@@ -9,7 +9,7 @@ import { fromWireError, toWireError } from './wire-error.ts';
 export interface TunnelSessionOptions {
   readonly link: Link;
   readonly clock: Clock;
-  /** Answers a call of the other side with `accept` or `close`; without it, calls are refused. */
+  /** Answers a call of the other side with `accept` or `close`; without it, a call ends the link. */
   readonly onCall?: (request: unknown, call: TunnelCall) => void;
   /** What calls end with when the link is gone. */
   readonly lost: (reason: string) => Error;
@@ -95,14 +95,10 @@ export class TunnelSession {
   #opened(id: number, request: unknown): void {
     if (this.#calls.has(id)) throw new Error(`call ${id} is open already`);
     const { onCall } = this.#options;
-    const refusal =
-      onCall === undefined
-        ? new Error('this side takes no calls')
-        : this.#calls.size >= LIMITS.tunnel.calls
-          ? tooManyCalls()
-          : undefined;
-    if (refusal) this.#send({ type: 'close', call: id, message: toWireError(refusal) });
-    else onCall?.(request, this.#add(id));
+    if (onCall === undefined) throw new Error('this side takes no calls');
+    if (this.#calls.size >= LIMITS.tunnel.calls)
+      this.#send({ type: 'close', call: id, message: toWireError(tooManyCalls()) });
+    else onCall(request, this.#add(id));
   }
 
   #heard(): void {
