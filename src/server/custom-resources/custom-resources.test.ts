@@ -84,6 +84,12 @@ describe('a definition', () => {
     expect((await http.send('GET', '/apis/example.com/v1/gadgets')).code).toBe(200);
   });
 
+  it('may have the names of one in another group, even if that ends like its own', async () => {
+    await establish(client, definition([version('v1', size)], { group: 'more.example.com' }));
+    const { status } = await establish(client, definition([version('v1', size)]));
+    expect(status?.acceptedNames?.plural).toBe('widgets');
+  });
+
   it('takes its objects along, waits for their finalizers, and ends their watches', async () => {
     const created = await establish(client, definition([version('v1', size)]));
     const widgets = resourceOf(created);

@@ -113,9 +113,8 @@ export class DefinitionController {
 
   /** A name that became free may be wanted by another definition of the group. */
   #queueOthers(name: string): void {
-    const group = name.slice(name.indexOf('.') + 1);
     for (const one of this.#options.definitions.list({}))
-      if (one.name !== name && one.name.endsWith(`.${group}`)) this.#queue.add(one.name);
+      if (one.name !== name && groupIn(one.name) === groupIn(name)) this.#queue.add(one.name);
   }
 
   async #accept(definition: CustomResourceDefinition): Promise<void> {
@@ -124,7 +123,7 @@ export class DefinitionController {
     const generation = generationOf(definition);
     const others = this.#options.definitions
       .list({})
-      .filter((one) => one.name !== name && one.name.endsWith(`.${spec.group}`))
+      .filter((one) => one.name !== name && groupIn(one.name) === spec.group)
       .flatMap((one) => (one.object() as CustomResourceDefinition).status?.acceptedNames ?? []);
     const wanted = planDefinitionStatus(definition, {
       others,
@@ -255,3 +254,6 @@ function requestFor(namespace: string, name: string): WriteRequest {
     warn: () => {},
   };
 }
+
+/** Of a definition's name, `<plural>.<group>`; plurals have no dots. */
+const groupIn = (name: string): string => name.slice(name.indexOf('.') + 1);

@@ -4,6 +4,8 @@ import { apiVersionOf, qualifiedResource } from '../../api/resource.ts';
 import { isConflict } from '../../api/status.ts';
 import type { Client } from '../../client/port.ts';
 import type { ApiServer } from '../api-server.ts';
+import * as tests from '../custom-resources/test-definitions.fake.ts';
+import type { ResourceDefinition } from '../registry/definition.ts';
 import { startTestServer } from '../test-server.fake.ts';
 import { MINIMAL, NAMES } from './minimal-objects.fake.ts';
 import { RESOURCES } from './table.ts';
@@ -35,32 +37,49 @@ describe('every stored kind', () => {
     '%s: minimal object',
     async (key, definition) => {
       expect(MINIMAL[key], `a minimal ${key}`).toBeDefined();
-      const created = await client.create(definition.resource, build(definition));
-      expect(created.metadata.uid).toMatch(/-/);
-
-      // Defaults are idempotent, and what was stored is valid for good.
-      const again = structuredClone(created);
-      definition.strategy?.default?.(again);
-      expect(again).toEqual(created);
-      const { before, after } = await updateUnchanged(client, definition.resource, created);
-      expect(after.metadata.resourceVersion).toBe(before.metadata.resourceVersion);
-
-      for (const column of definition.columns) {
-        const cell = column.cell(created, NOW_MS);
-        expect(['string', 'number', 'boolean', 'object']).toContain(typeof cell);
-        expect(String(cell), `${key} ${column.name}`).not.toMatch(/undefined|NaN|\[object/);
-      }
-      for (const [field, read] of Object.entries(definition.selectableFields ?? {})) {
-        expect(typeof read(created), `${key} ${field}`).toBe('string');
-      }
-      for (const version of definition.otherVersions ?? []) {
-        const there = version.fromStorage(structuredClone(created));
-        expect(there.apiVersion).toBe(apiVersionOf(version.resource));
-        expect(version.toStorage(there)).toMatchObject({ metadata: { uid: created.metadata.uid as string } });
-      }
+      await holds(client, definition, build(definition));
     },
   );
+
+  it('a kind that a CustomResourceDefinition adds', async () => {
+    const size = { type: 'integer', default: 3 } as const;
+    const columns = { additionalPrinterColumns: [{ name: 'Size', type: 'integer', jsonPath: '.size' }] };
+    const fields = { selectableFields: [{ jsonPath: '.size' }] };
+    const custom = tests.definition([tests.version('v1', tests.object({ size }), { ...columns, ...fields })]);
+    const resource = tests.resourceOf(await tests.establish(client, custom));
+    const served = server.registry.find(resource)?.served;
+    expect(served?.definition.columns.map(({ name }) => name)).toEqual(['Name', 'Size']);
+    await holds(client, served!.definition, tests.widget('minimal'));
+  });
 });
+
+/** What is true of a kind, whatever it is: shown with an object that has no more than it needs. */
+async function holds(client: Client, definition: ResourceDefinition, object: KubeObject): Promise<void> {
+  const key = qualifiedResource(definition.resource);
+  const created = await client.create(definition.resource, object);
+  expect(created.metadata.uid).toMatch(/-/);
+
+  // Defaults are idempotent, and what was stored is valid for good.
+  const again = structuredClone(created);
+  definition.strategy?.default?.(again);
+  expect(again).toEqual(created);
+  const { before, after } = await updateUnchanged(client, definition.resource, created);
+  expect(after.metadata.resourceVersion).toBe(before.metadata.resourceVersion);
+
+  for (const column of definition.columns) {
+    const cell = column.cell(created, NOW_MS);
+    expect(['string', 'number', 'boolean', 'object']).toContain(typeof cell);
+    expect(String(cell), `${key} ${column.name}`).not.toMatch(/undefined|NaN|\[object/);
+  }
+  for (const [field, read] of Object.entries(definition.selectableFields ?? {})) {
+    expect(typeof read(created), `${key} ${field}`).toBe('string');
+  }
+  for (const version of definition.otherVersions ?? []) {
+    const there = version.fromStorage(structuredClone(created));
+    expect(there.apiVersion).toBe(apiVersionOf(version.resource));
+    expect(version.toStorage(there)).toMatchObject({ metadata: { uid: created.metadata.uid as string } });
+  }
+}
 
 /** The server itself writes the status of some right after they are created. */
 async function updateUnchanged(client: Client, resource: Resource, created: KubeObject, attempt = 1) {
