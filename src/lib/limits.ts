@@ -461,6 +461,11 @@ export const LIMITS = {
     /** Addresses of servers remembered. */
     servers: 16,
   },
+  pki: {
+    /** How often the end of the server's certificates is looked at: the clock may have been set meanwhile. */
+    renewalLookMs: 24 * 3_600_000,
+    renewalRetryMs: 3_600_000,
+  },
   fairness: {
     /** Requests under way in all levels but the exempt one: upstream's 400 reads and 200 writes. */
     seats: 600,

@@ -22,6 +22,7 @@ import { joinPages } from '../../server/http/join-pages.ts';
 import type { Listener, TlsFiles } from '../../server/http/listener.ts';
 import { snapshotPage } from '../../server/http/snapshot-page.ts';
 import { ensureClusterToken } from '../../server/pki/cluster-token.ts';
+import { keepRenewed } from '../../server/pki/keep-renewed.ts';
 import { writeKubeconfig } from '../../server/pki/kubeconfig.ts';
 import { servingNames } from '../../server/pki/names.ts';
 import { ensureServerPki, FRONT_PROXY_NAME, type ServerPki } from '../../server/pki/server-pki.ts';
@@ -88,7 +89,19 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       newest = next;
       listener.reload(tlsFiles(next));
     };
-    stops.push(keepCertificates(options, renewed, pki));
+    stops.push(
+      keepRenewed({
+        clock,
+        log: log.child('pki'),
+        renewAtMs: pki.renewAtMs,
+        renew: async () => {
+          const next = await ensurePki(options);
+          renewed(next);
+          await publishKubeconfig(config, next);
+          return next.renewAtMs;
+        },
+      }),
+    );
     const informers = createInformerFactory({
       client: server.client(CONTROLLER_MANAGER),
       clock,
@@ -223,30 +236,6 @@ async function publishKubeconfig(config: ServerConfig, pki: ServerPki): Promise<
       { cause },
     );
   }
-}
-
-/** Renews certificates while the server runs, so that a board never restarted does not lock itself out. */
-function keepCertificates(
-  options: ControlPlaneOptions,
-  renewed: (pki: ServerPki) => void,
-  first: ServerPki,
-): () => Promise<void> {
-  const { clock, log, config } = options;
-  const retryMs = 60 * 60_000;
-  let timer = clock.setTimer(Math.max(retryMs, first.renewAtMs - clock.now()), renew);
-  function renew(): void {
-    ensurePki(options)
-      .then(async (pki) => {
-        renewed(pki);
-        await publishKubeconfig(config, pki);
-        timer = clock.setTimer(Math.max(retryMs, pki.renewAtMs - clock.now()), renew);
-      })
-      .catch((error: unknown) => {
-        log.error('cannot renew certificates, will try again in an hour', { error });
-        timer = clock.setTimer(retryMs, renew);
-      });
-  }
-  return async () => timer.cancel();
 }
 
 function startLoops(
