@@ -141,7 +141,9 @@ export function dialServer(address: ServerAddress, signal: AbortSignal): Promise
       response.setEncoding('utf8').on('data', (text: string) => {
         body += body.length < LIMITS.tunnel.messageBytes ? text : '';
       });
-      response.once('end', () => {
+      // After its end, or without one where the server died meanwhile.
+      response.on('error', () => {});
+      response.once('close', () => {
         reject(new Error(`the server refuses the connection: ${refusal(response.statusCode ?? 0, body)}`));
         request.destroy();
       });

@@ -1,8 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { customResourceDefinitions } from '../../api/resources.gen.ts';
+import { apiError } from '../../api/status.ts';
 import type { CustomResourceDefinition } from '../../api/types.gen.ts';
 import type { Client } from '../../client/port.ts';
 import { createMemoryDatastore } from '../../datastore/memory.ts';
+import { FakeClock } from '../../lib/fake-clock.ts';
+import type { AdmissionAttributes } from '../admission/port.ts';
 import { startTestHttp, type TestHttp } from '../http/test-http.fake.ts';
 import {
   definition,
@@ -134,6 +137,44 @@ describe('a definition', () => {
     // The same name again starts empty.
     await establish(client, definition([version('v1', size)]));
     expect((await client.list(widgets)).items).toEqual([]);
+  });
+
+  it('writes nothing more while something refuses to let its objects go, until it is time to try again', async () => {
+    const clock = new FakeClock();
+    let tries = 0;
+    const refuse = {
+      name: 'Refuse',
+      handles: ({ operation, resource }: AdmissionAttributes) =>
+        operation === 'DELETE' && resource.kind === 'Widget',
+      validate: (): void => {
+        throw apiError('Forbidden', `refused for the ${++tries > 3 ? 'last' : 'first'} time`);
+      },
+    };
+    const board = await startTestHttp({ clock, admission: [refuse] });
+    try {
+      const own = board.server.client(ADMIN);
+      const name = 'widgets.example.com';
+      const created = await establish(own, definition([version('v1', size)]));
+      await own.create(resourceOf(created), widget('a'));
+      await own.delete(customResourceDefinitions, { name });
+      const state = () => own.get(customResourceDefinitions, { name });
+      await untilDefinition(own, created, ({ status }) =>
+        Boolean(status?.conditions?.some(({ reason }) => reason === 'InstanceDeletionFailed')),
+      );
+      await clock.advance(0);
+      const before = tries;
+      const { metadata } = await state();
+      for (let turn = 0; turn < 100; turn++) await clock.advance(0);
+      expect([tries, (await state()).metadata.resourceVersion]).toEqual([before, metadata.resourceVersion]);
+      await clock.advance(10 * 60_000);
+      expect(tries - before).toBeGreaterThan(10);
+      expect(tries - before).toBeLessThan(40);
+      const settledVersion = (await state()).metadata.resourceVersion;
+      await clock.advance(10 * 60_000);
+      expect((await state()).metadata.resourceVersion).toBe(settledVersion);
+    } finally {
+      await board.stop();
+    }
   });
 
   it('is finished deleting by the next start', async () => {

@@ -18,6 +18,14 @@ import {
 import type { CachedObject, WatchCache } from '../watchcache/port.ts';
 import { planDefinitionStatus } from './plan-definition.ts';
 
+const FAILED = 'InstanceDeletionFailed';
+const IN_PROGRESS: NewCondition = {
+  type: 'Terminating',
+  status: 'True',
+  reason: 'InstanceDeletionInProgress',
+  message: 'CustomResource deletion is in progress',
+};
+
 export interface DefinitionControllerOptions {
   readonly definitions: WatchCache;
   readonly engine: Engine;
@@ -39,6 +47,8 @@ export class DefinitionController {
   readonly #checked = new Map<string, string>();
   /** Definitions that wait for the last of their objects. */
   readonly #waiting = new Map<string, () => void>();
+  /** Definitions whose objects are being removed: what changes about them meanwhile is our own word. */
+  readonly #leaving = new Set<string>();
   #stop: () => void = () => {};
 
   constructor(options: DefinitionControllerOptions) {
@@ -71,8 +81,8 @@ export class DefinitionController {
     }
     const handle = definitions.watch({}, revision, {
       event: ({ type, object }) => {
-        this.#queue.add(object.name);
         if (type === 'DELETED') this.#forget(object.name);
+        if (!this.#leaving.has(object.name)) this.#queue.add(object.name);
       },
       closed: () => {},
     });
@@ -87,6 +97,7 @@ export class DefinitionController {
 
   #forget(name: string): void {
     this.#checked.delete(name);
+    this.#leaving.delete(name);
     this.#endWait(name);
   }
 
@@ -143,14 +154,13 @@ export class DefinitionController {
   }
 
   async #terminate(known: CustomResourceDefinition): Promise<void> {
-    const definition = await this.#say(known, {
-      type: 'Terminating',
-      status: 'True',
-      reason: 'InstanceDeletionInProgress',
-      message: 'CustomResource deletion is in progress',
-    });
+    this.#leaving.add(known.metadata.name ?? '');
+    // A failure stays in sight until it is over: nobody is helped by two writes for each try.
+    const hasFailed = findCondition(known, 'Terminating')?.reason === FAILED;
+    const definition = hasFailed ? known : await this.#say(known, IN_PROGRESS);
     const end = await this.#deleteObjects(definition);
     if (!end) return;
+    this.#leaving.delete(known.metadata.name ?? '');
     const finalizers = definition.metadata.finalizers?.filter((one) => one !== CLEANUP_FINALIZER) ?? [];
     const conditions = this.#with(definition, end);
     await this.#update({
@@ -196,7 +206,7 @@ export class DefinitionController {
       await this.#say(definition, {
         type: 'Terminating',
         status: 'True',
-        reason: 'InstanceDeletionFailed',
+        reason: FAILED,
         message: `could not issue all deletes: ${errorText(error)}`,
       });
       throw error;
@@ -205,10 +215,13 @@ export class DefinitionController {
       this.#endWait(metadata.name ?? '');
       return over('InstanceDeletionCompleted', 'removed all instances');
     }
+    // Before anything else happens: the last one may go at any time.
     this.#waitForLast(metadata.name ?? '', stored.served.cache);
+    await this.#say(definition, IN_PROGRESS);
     return undefined;
   }
 
+  /** Tries all of them; rejects afterwards with the first that failed, which is the same one each time. */
   async #deleteAll({ served }: Endpoint): Promise<void> {
     const objects = served.cache.list({ matches: () => true });
     const remove = async ({ namespace = '', name }: CachedObject): Promise<void> => {
@@ -217,8 +230,12 @@ export class DefinitionController {
       });
     };
     const { deletesAtOnce } = LIMITS.customResources;
-    for (let from = 0; from < objects.length; from += deletesAtOnce)
-      await Promise.all(objects.slice(from, from + deletesAtOnce).map(remove));
+    const failures: unknown[] = [];
+    for (let from = 0; from < objects.length; from += deletesAtOnce) {
+      const tried = await Promise.allSettled(objects.slice(from, from + deletesAtOnce).map(remove));
+      for (const one of tried) if (one.status === 'rejected') failures.push(one.reason);
+    }
+    if (failures.length > 0) throw failures[0];
   }
 
   #waitForLast(name: string, cache: WatchCache): void {
