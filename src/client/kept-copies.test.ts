@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -16,7 +16,7 @@ import { createKeptCopies } from './kept-copies.ts';
 import type { Client } from './port.ts';
 
 const { configMaps } = resources;
-const { keptBurstBytes, keptBytesPerSecond, keptDelayMs, offlineAfterMs, outageMs } = LIMITS.informer;
+const { keptBurstBytes, keptBytesPerSecond, keptDelayMs, keptRetry, offlineAfterMs, outageMs } = LIMITS.informer;
 const map = (name: string, data: Record<string, string> = {}): ConfigMap => ({
   metadata: { name, namespace: 'default' },
   data,
@@ -176,6 +176,19 @@ describe('an informer that keeps a copy', () => {
     await clock.advance(600_000);
     await again.factory.stop();
     expect((await stat(path())).mtimeMs).toBe(mtimeMs);
+  });
+
+  it('is written later where the disk did not take it, without another change', async () => {
+    await mkdir(join(dir, 'data'));
+    await writeFile(join(dir, 'data/known'), 'in the way');
+    const { factory } = boot();
+    await client.create(configMaps, map('a'));
+    await clock.advance(10 * keptDelayMs);
+    await rm(join(dir, 'data/known'));
+    await clock.advance(keptRetry.maxMs);
+    expect(await text()).toContain('"a"');
+    await factory.stop();
+    expect(clock.timers).toBe(0);
   });
 });
 

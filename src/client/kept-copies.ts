@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { KubeObject } from '../api/resource.ts';
+import { Backoff } from '../lib/backoff.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { LIMITS } from '../lib/limits.ts';
 import type { Logger } from '../lib/log.ts';
@@ -78,6 +79,9 @@ class CopyFile implements KeptCopy {
   #timer: Timer | undefined;
   #content: (() => KeptContent) | undefined;
   #writing: Promise<void> = Promise.resolve();
+  /** After a write that failed, such as on a full disk; nobody else would try again. */
+  readonly #backoff = new Backoff(LIMITS.informer.keptRetry);
+  #isStopped = false;
 
   constructor(options: KeptCopiesOptions, { path, delayMs }: { path: string; delayMs: number }) {
     this.#options = options;
@@ -103,12 +107,14 @@ class CopyFile implements KeptCopy {
 
   changed(content: () => KeptContent): void {
     this.#content = content;
-    if (this.#timer !== undefined) return;
-    const { clock } = this.#options;
+    this.#writeLater(this.#delayMs);
+  }
+
+  #writeLater(atLeastMs: number): void {
+    if (this.#timer !== undefined || this.#isStopped) return;
     const { keptBytesPerSecond } = LIMITS.informer;
     const debtMs = (-Math.min(0, this.#earn()) / keptBytesPerSecond) * 1000;
-    const delayMs = Math.max(this.#delayMs, debtMs);
-    this.#timer = clock.setTimer(delayMs, () => {
+    this.#timer = this.#options.clock.setTimer(Math.max(atLeastMs, debtMs), () => {
       this.#timer = undefined;
       this.#writing = this.#writing.then(() => this.#write());
     });
@@ -124,6 +130,7 @@ class CopyFile implements KeptCopy {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
     this.#timer?.cancel();
     this.#timer = undefined;
     await this.#writing;
@@ -154,10 +161,14 @@ class CopyFile implements KeptCopy {
       await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
       await writeFileAtomic(this.#path, `${head},"items":${text}}\n`);
       this.#digest = digest;
-      this.#earnedBytes = this.#earn() - text.length;
+      this.#backoff.forget(this.#path);
     } catch (error) {
       log.warn('what is known cannot be kept for a start without the server', { path: this.#path, error });
+      this.#content ??= content;
+      this.#writeLater(this.#backoff.next(this.#path));
     }
+    // Whatever became of it, it cost the card as much.
+    this.#earnedBytes = this.#earn() - text.length;
   }
 }
 

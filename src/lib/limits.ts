@@ -268,6 +268,8 @@ export const LIMITS = {
     /** Changes within this are written to the disk together. */
     keptDelayMs: 5000,
     keptUrgentDelayMs: 200,
+    /** Between tries to write where the disk does not take it. */
+    keptRetry: { baseMs: 5000, maxMs: 600_000 },
     /** What one copy may cost a flash card when its objects change all the time: 5.5 MB a day; and in a burst. */
     keptBytesPerSecond: 64,
     keptBurstBytes: 64 * 1024,

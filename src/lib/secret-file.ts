@@ -25,7 +25,24 @@ export async function writeFileAtomic(path: string, content: string, mode = 0o60
   const directory = dirname(path);
   const temporary = join(directory, `.${basename(path)}.tmp`);
   await rm(temporary, { force: true });
-  const file = await open(temporary, 'wx', mode);
+  try {
+    await writeSynced(temporary, content, mode);
+    await rename(temporary, path);
+  } catch (error) {
+    // On a full disk half a file would only take away what is left.
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
+  }
+  const folder = await open(directory, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+async function writeSynced(path: string, content: string, mode: number): Promise<void> {
+  const file = await open(path, 'wx', mode);
   try {
     await file.writeFile(content);
     // The umask may have taken bits away that were asked for.
@@ -33,13 +50,6 @@ export async function writeFileAtomic(path: string, content: string, mode = 0o60
     await file.sync();
   } finally {
     await file.close();
-  }
-  await rename(temporary, path);
-  const folder = await open(directory, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 
