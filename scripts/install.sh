@@ -32,6 +32,7 @@ run() {
 write_file() {
   if is_on "${INSTALL_KEDGE_DRY_RUN:-}"; then cat >/dev/null; say "would write: $2"; return; fi
   (umask 077; cat >"$2.new")
+  sync "$2.new"
   if cmp -s "$2.new" "$2"; then rm "$2.new"; else chmod "$1" "$2.new"; mv -f "$2.new" "$2"; fi
   chmod "$1" "$2"
 }
@@ -190,6 +191,8 @@ install_executable() {
   name=kedge-linux-$ARCH
   if is_on "${INSTALL_KEDGE_DRY_RUN:-}"; then say "would install: $SOURCE/$name as $KEDGE"; return; fi
   mkdir -p "$BIN_DIR"
+  # Of installations that a power cut ended.
+  rm -rf "$BIN_DIR"/.kedge-install.*
   WORK=$(mktemp -d "$BIN_DIR/.kedge-install.XXXXXX")
   trap 'rm -rf "$WORK"' EXIT
   trap 'exit 1' INT TERM
@@ -283,13 +286,19 @@ END
 
 # What a restart would bring.
 state_of_files() { cat "$KEDGE" "$SYSTEMD_DIR/$UNIT.service" "$ENV_FILE" 2>/dev/null | sha256sum; }
+is_active() { $RUNS && systemctl -q is-active "$UNIT.service"; }
+# What the service runs with, kept until the next boot: an installation that was cut short has changed files only.
+note_running() {
+  before=$(cat "$STARTED" 2>/dev/null || state_of_files)
+  is_on "${INSTALL_KEDGE_DRY_RUN:-}" || ! is_active || printf '%s\n' "$before" >"$STARTED"
+}
 
 start_service() {
   if ! $RUNS; then
     say "systemd does not run here, so nothing was started"
     return
   fi
-  if systemctl -q is-active "$UNIT.service" && [ "$before" = "$(state_of_files)" ] && ! is_on "${INSTALL_KEDGE_FORCE_RESTART:-}"; then
+  if is_active && [ "$before" = "$(state_of_files)" ] && ! is_on "${INSTALL_KEDGE_FORCE_RESTART:-}"; then
     say "$UNIT.service runs and nothing has changed"
     return
   fi
@@ -306,6 +315,7 @@ start_service() {
     fi
     sleep 1
   done
+  state_of_files >"$STARTED"
 }
 
 # What the machine lacks; nothing where it lacks nothing.
@@ -337,7 +347,8 @@ main() {
   KEDGE=$BIN_DIR/kedge
   check_machine
   choose_command "$@"
-  before=$(state_of_files)
+  STARTED=/run/$UNIT.started
+  note_running
   install_packages
   install_executable
   run mkdir -p /etc/kedge

@@ -33,8 +33,9 @@ if [ -d /run/systemd/system ]; then
   systemctl daemon-reload
   systemctl reset-failed kedge.service kedge-agent.service 2>/dev/null || true
 fi
-rm -f "$kubeconfig" /etc/kedge/kedge.env /etc/kedge/kedge-agent.env
+rm -f "$kubeconfig" /etc/kedge/kedge.env /etc/kedge/kedge-agent.env /run/kedge.started /run/kedge-agent.started
 rmdir /etc/kedge 2>/dev/null || [ ! -d /etc/kedge ] || echo "kept: your configuration in /etc/kedge"
 [ "$(readlink "$here/kubectl" 2>/dev/null)" != kedge ] || rm -f "$here/kubectl"
+rm -rf "$here"/.kedge-install.*
 rm -f "$here/kedge" "$here/kedge-killall.sh" "$here/kedge-uninstall.sh"
 echo 'Kedge is removed.'

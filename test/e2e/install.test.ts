@@ -182,7 +182,16 @@ describe('a machine with systemd', () => {
     expect(await service.pid()).toBe(pid);
 
     release.publishAnother();
-    const upgrade = await release.install(machine, '', { KEDGE_LOG_LEVEL: 'debug' });
+    // As if the power had gone before the restart: the next one brings to an end what this one began.
+    const cut = await release.install(machine, '', {
+      KEDGE_LOG_LEVEL: 'debug',
+      INSTALL_KEDGE_SKIP_START: 'true',
+    });
+    expect([cut.code, await service.pid()]).toEqual([0, pid]);
+    await machine.ok(['mkdir', '/usr/local/bin/.kedge-install.cut']);
+    const upgrade = await release.install(machine, '');
+    expect(upgrade.output).not.toMatch(/nothing has changed/);
+    expect((await machine.run(['ls', '/usr/local/bin/.kedge-install.cut'])).code).not.toBe(0);
     expect([upgrade.code, upgrade.output]).toEqual([0, expect.stringMatching(/starting kedge\.service/)]);
     expect(await service.pid()).not.toBe(pid);
     expect((await service.commandLine()).slice(-1)).toEqual(['--node-label=place=roof']);
