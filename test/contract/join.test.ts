@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -280,6 +280,35 @@ describe('a joined board', () => {
     await cluster.up(Number(new URL(oldUrl).port));
     await expect(second.client.list(resources.nodes)).resolves.toBeDefined();
     expect(said.join('\n')).toMatch(/the server answers again/);
+  });
+
+  it('carries nothing of a cluster into another, whatever fails in between', async () => {
+    const path = join(dataDir, 'cluster.json');
+    await (await connect()).settings((text) => text);
+    await writeFile(path, JSON.stringify({ servers: [cluster.url], settings: 'of the old one' }));
+    const authority = async () =>
+      (await new IdentityFile(join(dataDir, 'tls')).read())?.caPem ?? 'no identity';
+    const other = await JoinableCluster.start(clock);
+    try {
+      const moves = await connect({ server: other.url, token: other.token() });
+      // The disk does not take the one file.
+      await rm(path);
+      await mkdir(join(path, 'in-the-way'), { recursive: true });
+      await moves.client.list(resources.nodes).catch(() => {});
+      await until('a first try', () => said.some((line) => line.startsWith('cannot join anew')));
+      expect(await authority()).toBe(cluster.pki.serverCa.certificatePem);
+      await rm(path, { recursive: true });
+      await until('the board to move', () => said.includes('moved {}'));
+      expect(await authority()).toBe(other.pki.serverCa.certificatePem);
+      expect(await readFile(path, 'utf8')).toBe('{"servers":[]}\n');
+
+      await writeFile(path, JSON.stringify({ servers: [other.url], settings: 'of the old one' }));
+      const renamed = await connect({ nodeName: 'other-name' });
+      expect(await renamed.settings((text) => text)).not.toBe('of the old one');
+    } finally {
+      await Promise.all(connections.splice(0).map((connection) => connection.stop()));
+      await other.remove();
+    }
   });
 
   it('moves to another cluster when it is given a token for that, and not before', async () => {

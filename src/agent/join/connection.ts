@@ -90,6 +90,7 @@ async function firstJoin(parts: Parts, stored: Identity | undefined): Promise<Id
       // An authority that the token does not speak of is that of another cluster.
       const caPem = stored && isOf(token, stored) ? stored.caPem : undefined;
       const identity = await joinCluster({ server, token, nodeName, caPem, clock, log, signal });
+      await forgetOthers(parts.cluster, stored, identity);
       await parts.file.write(identity);
       log.info('joined the cluster', { server, node: nodeName });
       return identity;
@@ -106,6 +107,20 @@ async function firstJoin(parts: Parts, stored: Identity | undefined): Promise<Id
   }
 }
 
+/**
+ * Drops what is known of another cluster. To be called before the new identity is on the disk: whenever the power fails,
+ * nothing of the old cluster is carried into the new one.
+ */
+async function forgetOthers(
+  cluster: KnownClusterFile,
+  before: Identity | undefined,
+  { caPem }: Identity,
+): Promise<void> {
+  if (before?.caPem === caPem) return;
+  // Without an identity nobody knows whose they are; servers are tried, and show whether they are ours.
+  await cluster.change({ settings: undefined, ...(before === undefined ? {} : { servers: [] }) });
+}
+
 const isOf = (token: JoinToken, { caPem }: Identity): boolean =>
   token.caHash === undefined || caHashOf(caPem) === token.caHash;
 
@@ -118,7 +133,6 @@ class Connection implements ServerConnection {
   #off: () => void = () => {};
   #isAway = false;
   readonly #onBack: (() => void)[] = [];
-  #isForeign = false;
   #rejoining: Promise<void> | undefined;
   #refreshed: Promise<void> | undefined;
 
@@ -228,14 +242,13 @@ class Connection implements ServerConnection {
     if (!this.#isAway)
       options.log.warn('the server does not answer; pods go on', { server, error: unreachableText(cause) });
     this.#isAway = true;
-    this.#isForeign = isForeignServer(cause);
     // What was cut off by a move says so, too: it must not cause another one.
     const before = addresses.current;
     const next = addresses.failed(server);
     if (next !== before) this.client.use({ server: next });
     // A token for another cluster than this board's is how a person says that the board has to go there.
     const { token } = options;
-    if (this.#isForeign && token?.caHash !== undefined && !isOf(token, this.#identity))
+    if (isForeignServer(cause) && token?.caHash !== undefined && !isOf(token, this.#identity))
       this.#rejoin('the server belongs to another cluster, which the token is for');
   }
 
@@ -271,9 +284,10 @@ class Connection implements ServerConnection {
     const { nodeName, clock, log, random = Math.random } = this.#parts.options;
     const { signal } = this.#stop;
     for (let failures = 0; !signal.aborted; failures++) {
-      const server = this.#parts.addresses.current;
+      const isMove = !isOf(token, this.#identity);
+      const server = this.#serverToJoin(failures, isMove);
       try {
-        const caPem = this.#isForeign && !isOf(token, this.#identity) ? undefined : this.#identity.caPem;
+        const caPem = isMove ? undefined : this.#identity.caPem;
         await this.#take(await joinCluster({ server, token, nodeName, caPem, clock, log, signal }));
         log.info('joined the cluster anew', { server, node: nodeName });
         return;
@@ -287,19 +301,22 @@ class Connection implements ServerConnection {
     }
   }
 
+  /** One after the other; to another cluster leads first what was given, not where its own cluster answers. */
+  #serverToJoin(failures: number, isMove: boolean): string {
+    const { all, current } = this.#parts.addresses;
+    const inUse = all.indexOf(current);
+    return all[(failures + (isMove ? 0 : inUse)) % all.length] ?? current;
+  }
+
   /** On the disk first: what is used is what a restart finds. */
   async #take(identity: Identity): Promise<void> {
-    await this.#parts.file.write(identity);
     const hasMoved = identity.caPem !== this.#identity.caPem;
+    await forgetOthers(this.#parts.cluster, this.#identity, identity);
+    await this.#parts.file.write(identity);
     this.#identity = identity;
-    this.#isForeign = false;
     const { certificatePem: cert, keyPem: key, caPem: ca } = identity;
     this.client.use({ cert, key, ca });
     this.#renewal.reconsider();
-    // Nothing that is known of the old cluster may be carried into the new one.
-    if (hasMoved) {
-      await this.#parts.cluster.change({ servers: [], settings: undefined });
-      this.#parts.options.onMoved();
-    }
+    if (hasMoved) this.#parts.options.onMoved();
   }
 }

@@ -12,6 +12,9 @@ export interface KnownCluster {
 export class KnownClusterFile {
   readonly #path: string;
   #known: KnownCluster = { servers: [], settings: undefined };
+  /** What is in the file. */
+  #written = '';
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(path: string) {
     this.#path = path;
@@ -32,13 +35,22 @@ export class KnownClusterFile {
     } catch {
       this.#known = { servers: [], settings: undefined };
     }
+    this.#written = JSON.stringify(this.#known);
   }
 
+  /** One write after the other. Rejects when the file cannot be written; the next change writes this one, too. */
   async change(change: Partial<KnownCluster>): Promise<void> {
-    const next = { ...this.#known, ...change };
-    if (JSON.stringify(next) === JSON.stringify(this.#known)) return;
-    this.#known = next;
-    await writeFileAtomic(this.#path, `${JSON.stringify(next)}\n`);
+    this.#known = { ...this.#known, ...change };
+    const write = this.#writing.then(() => this.#write());
+    this.#writing = write.catch(() => {});
+    await write;
+  }
+
+  async #write(): Promise<void> {
+    const text = JSON.stringify(this.#known);
+    if (text === this.#written) return;
+    await writeFileAtomic(this.#path, `${text}\n`);
+    this.#written = text;
   }
 }
 
