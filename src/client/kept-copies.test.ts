@@ -16,7 +16,8 @@ import { createKeptCopies } from './kept-copies.ts';
 import type { Client } from './port.ts';
 
 const { configMaps } = resources;
-const { keptBurstBytes, keptBytesPerSecond, keptDelayMs, keptRetry, offlineAfterMs, outageMs } = LIMITS.informer;
+const { keptBurstBytes, keptBytesPerSecond, keptDelayMs, keptRetry, offlineAfterMs, outageMs } =
+  LIMITS.informer;
 const map = (name: string, data: Record<string, string> = {}): ConfigMap => ({
   metadata: { name, namespace: 'default' },
   data,

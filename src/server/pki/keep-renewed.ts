@@ -29,8 +29,11 @@ export function keepRenewed({ clock, log, renewAtMs, renew }: KeepRenewedOptions
   };
   const waitUntilDue = (): void => wait(Math.min(renewalLookMs, Math.max(renewalRetryMs, leftMs())));
   function look(): void {
-    if (leftMs() > 0) return waitUntilDue();
-    running = renew().then(
+    if (leftMs() > 0) waitUntilDue();
+    else running = renewNow();
+  }
+  function renewNow(): Promise<void> {
+    return renew().then(
       (nextMs) => {
         dueMs = nextMs;
         waitUntilDue();
