@@ -23,12 +23,13 @@ export class Meter {
     return this.#cost;
   }
   spend(cost: number): void {
-    this.#cost += cost;
+    // Nothing gives back: the cost of `lists.range(-5)` would.
+    this.#cost += Math.max(0, cost);
     if (this.#cost > this.#limit) throw new BudgetError();
   }
   /** Steps, characters or items about to be handled that upstream's cost does not count. */
   work(steps: number): void {
-    this.#steps += steps;
+    this.#steps += Math.max(0, steps);
     if (this.#steps > LIMITS.cel.steps) throw new BudgetError();
   }
 }

@@ -170,6 +170,14 @@ describe('whatever an expression says', () => {
     expect(() => toJson((outcome as { value: Value }).value)).toThrow('the result is too large');
   });
 
+  it('gets back nothing of its budget', () => {
+    const least = -(2n ** 63n) + 1n;
+    for (const free of [`lists.range(${least}).size() == 0`, `[[1]].flatten(${least}).size() > 0 || true`]) {
+      const source = `${free} && lists.range(900000).all(x, lists.range(900).all(y, y >= 0))`;
+      expect(run(source, 1_000_000)).toMatchObject({ isOverBudget: true });
+    }
+  });
+
   it('ends when data is large', () => {
     const object = { l: Array.from({ length: 3000 }, (_, index) => index), s: 'ab'.repeat(100_000) };
     const endless = [

@@ -3,6 +3,7 @@ import { countCodePoints } from '../lexer.ts';
 import type { Meter } from '../meter.ts';
 import { CelError, ListValue } from '../values.ts';
 import { formatText } from './format-text.ts';
+import { firstIndex, lastIndex, pieces } from './text-search.ts';
 
 /** Text that can be indexed by code point, as CEL does. */
 function characters(text: string): readonly string[] | string {
@@ -22,18 +23,18 @@ function indexOf(text: string, part: string, offset = 0n): bigint {
   if (part === '') return offset > BigInt(size) ? BigInt(size) : offset;
   if (offset >= BigInt(size)) return -1n;
   const from = join(characters(text).slice(0, Number(offset))).length;
-  const found = text.indexOf(part, from);
+  const found = firstIndex(text, part, from);
   return found < 0 ? -1n : BigInt(countCodePoints(text, 0, found));
 }
 
 function lastIndexOf(text: string, part: string, offset?: bigint): bigint {
   const size = countCodePoints(text);
   if (part === '') return offset === undefined || offset > BigInt(size) ? BigInt(size) : offset;
-  if (offset === undefined) return position(text, text.lastIndexOf(part));
+  if (offset === undefined) return position(text, lastIndex(text, part));
   if (offset < 0n) throw new CelError(`index out of range: ${offset}`);
   if (offset >= BigInt(size)) return -1n;
   const from = join(characters(text).slice(0, Number(offset))).length;
-  return position(text, text.lastIndexOf(part, from));
+  return position(text, lastIndex(text, part, from));
 }
 const position = (text: string, found: number): bigint =>
   found < 0 ? -1n : BigInt(countCodePoints(text, 0, found));
@@ -53,12 +54,12 @@ function substring(text: string, start: bigint, end?: bigint): string {
 function replace(text: string, part: string, by: string, ...rest: readonly (bigint | Meter)[]): string {
   const meter = rest.at(-1) as Meter;
   const limit = typeof rest[0] === 'bigint' && rest[0] >= 0n ? Number(rest[0]) : Number.POSITIVE_INFINITY;
-  const pieces = part === '' ? ['', ...text, ''] : text.split(part);
-  const gaps = part === '' ? pieces.length - 1 : pieces.length - 1;
+  const parts = part === '' ? ['', ...text, ''] : pieces(text, part);
+  const gaps = parts.length - 1;
   const count = Math.min(gaps, limit);
   meter.work(text.length + count * by.length);
   if (part === '') return replaceEmpty([...text], by, limit);
-  return pieces.map((piece, index) => (index === 0 ? piece : (index <= count ? by : part) + piece)).join('');
+  return parts.map((piece, index) => (index === 0 ? piece : (index <= count ? by : part) + piece)).join('');
 }
 
 function replaceEmpty(all: readonly string[], by: string, limit: number): string {
@@ -68,7 +69,7 @@ function replaceEmpty(all: readonly string[], by: string, limit: number): string
 
 function split(text: string, separator: string, limit?: bigint | Meter): ListValue {
   const count = typeof limit === 'bigint' && limit >= 0n ? Number(limit) : Number.POSITIVE_INFINITY;
-  const parts = separator === '' ? [...text] : text.split(separator);
+  const parts = separator === '' ? [...text] : pieces(text, separator);
   if (parts.length <= count) return ListValue.of(parts);
   if (count === 0) return ListValue.of([]);
   return ListValue.of([...parts.slice(0, count - 1), parts.slice(count - 1).join(separator)]);
