@@ -26,9 +26,9 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly categories?: readonly string[];
   /** All of them by default. */
   readonly verbs?: readonly Verb[];
-  /** `volatile` resources live in memory and reach disk rarely (Lease, Event). */
+  /** `volatile` resources live in memory and reach disk rarely (Event). */
   readonly durability?: 'durable' | 'volatile';
-  /** True for an update that a crash may undo, such as a heartbeat: it reaches the disk as rarely as volatile ones. */
+  /** True for an update that a crash may undo, such as a heartbeat or a renewal: it reaches the disk as rarely as volatile ones. */
   readonly isForgettable?: (object: T, old: T) => boolean;
   /** The same objects in other API versions; storage keeps `resource`'s. */
   readonly otherVersions?: readonly ResourceVersionOf<T>[];

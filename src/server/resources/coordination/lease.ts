@@ -1,4 +1,5 @@
 import { required } from '../../../api/field-errors.ts';
+import { equalJson } from '../../../api/json-value.ts';
 import { leases } from '../../../api/resources.gen.ts';
 import type { FieldError } from '../../../api/status.ts';
 import type { Lease } from '../../../api/types.gen.ts';
@@ -20,10 +21,25 @@ function validateLease({ spec = {} }: Lease): FieldError[] {
   return errors;
 }
 
+/**
+ * A renewal changes nothing but the time. Who holds a Lease must outlive a crash: a second holder would take one that is
+ * gone at once, while the first still believes in its own.
+ */
+function isRenewal(renewed: Lease, old: Lease): boolean {
+  return equalJson(withoutTimes(renewed), withoutTimes(old));
+}
+
+function withoutTimes({ metadata, spec }: Lease): object {
+  return {
+    metadata: { ...metadata, managedFields: undefined, resourceVersion: undefined },
+    spec: { ...spec, renewTime: undefined },
+  };
+}
+
 export const lease: ResourceDefinition<Lease> = {
   resource: leases,
   singular: 'lease',
-  durability: 'volatile',
+  isForgettable: isRenewal,
   columns: [
     nameColumn,
     textColumn('Holder', 'Who holds it.', ({ spec }: Lease) => spec?.holderIdentity),
