@@ -1,12 +1,17 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isSea } from 'node:sea';
+import { systemClock } from '../lib/clock.ts';
 import { createExec } from '../lib/exec.ts';
+import { LIMITS } from '../lib/limits.ts';
 import { createLogger, errorText, type Logger } from '../lib/log.ts';
 import { VERSION } from '../lib/version.ts';
 import { Failure } from './failure.ts';
 import type { GeneralConfig } from './node/config.ts';
 import { takeServiceManager } from './service-manager.ts';
+import { stopInOrder } from './stop-in-order.ts';
+
+const RESTART_WITHIN = { withinMs: LIMITS.process.restartStopMs };
 
 /** What a command that stays running starts its parts with. */
 export interface Running {
@@ -61,7 +66,8 @@ export async function stayRunning(
     if (!asked.aborted) throw error;
   } finally {
     if (asked.aborted) log.info('stopping', { signal: asked.reason });
-    for (const end of stops) await end().catch((error: unknown) => log.error('while stopping', { error }));
+    // A service manager kills what does not stop for it; nobody does that for a restart of our own.
+    await stopInOrder(stops, { log, clock: systemClock, ...(isRestart ? RESTART_WITHIN : {}) });
     clearInterval(alive);
   }
   // Not after a second signal, which ends the process before it comes here.

@@ -511,6 +511,10 @@ export const LIMITS = {
     /** How long a pod waits for its volumes to be provisioned before it is scheduled anew. */
     volumeBindMs: 600_000,
   },
+  process: {
+    /** How long stopping may take before a process that begins anew does so all the same; a unit has as long. */
+    restartStopMs: 60_000,
+  },
   backup: {
     /** Packing a large database on a slow card, with a small processor. */
     timeoutMs: 30 * 60_000,

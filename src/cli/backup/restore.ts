@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { StorageError } from '../../datastore/port.ts';
 import { restoreSqliteDatastore } from '../../datastore/sqlite/restore.ts';
 import { createExec } from '../../lib/exec.ts';
+import { LIMITS } from '../../lib/limits.ts';
 import { Failure } from '../failure.ts';
 import type { FlagValues } from '../flag.ts';
 import { textFlag } from '../node/config.ts';
@@ -22,6 +23,8 @@ export async function restore(values: FlagValues, file: string): Promise<number>
       await restoreDatabase(join(serverDir, 'db/kedge.db'), { unpacked, dataDir, nowMs }),
       ...restoreFiles(serverDir, unpacked, nowMs),
     ].filter((path) => path !== undefined);
+    // Keys that were only in memory when the power went would be empty files.
+    await createExec().run(['sync', '--file-system', serverDir], { timeoutMs: LIMITS.backup.timeoutMs });
     say(`The cluster of ${file} is in ${serverDir}; what came after that backup is lost.`);
     for (const path of kept) say(`Replaced, and kept as ${path}`);
     say('Start the server now: systemctl start kedge');

@@ -8,6 +8,8 @@ export class FakeOverlayKernel implements OverlayKernel {
   hasVxlan = true;
   /** The next change is refused with this. */
   failure: Error | undefined;
+  /** So does the next look for routes. */
+  lookFailure: Error | undefined;
   reads = 0;
 
   async read(): Promise<NetworkPicture> {
@@ -25,6 +27,9 @@ export class FakeOverlayKernel implements OverlayKernel {
   }
 
   async hasRoutes({ routes }: OverlayState): Promise<boolean> {
+    const { lookFailure } = this;
+    this.lookFailure = undefined;
+    if (lookFailure) throw lookFailure;
     return [...routes.keys()].every((range) => this.state.routes.has(range));
   }
 }

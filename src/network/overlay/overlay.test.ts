@@ -108,6 +108,18 @@ describe('the overlay of a board', () => {
     expect(ranges()).toEqual(['10.42.1.0/24', CLUSTER]);
   });
 
+  it('goes on looking for them after it could not look once', async () => {
+    await join('a', '192.0.2.1', '10.42.0.0/24');
+    await join('b', '192.0.2.2', '10.42.1.0/24');
+    await start('host-gw');
+    kernel.lookFailure = new Error('too many open files');
+    await clock.advance(LIMITS.network.routeCheckMs);
+    expect(told).toEqual(['cannot look for routes {"error":"too many open files"}']);
+    kernel.state = NOTHING;
+    await clock.advance(LIMITS.network.routeCheckMs);
+    expect(ranges()).toEqual(['10.42.1.0/24', CLUSTER]);
+  });
+
   it('does with routes what it can without vxlan, and says so for others to do the same', async () => {
     kernel.hasVxlan = false;
     await join('a', '192.0.2.1', '10.42.0.0/24');

@@ -225,7 +225,10 @@ class BoardOverlay implements Overlay {
           this.#applied = undefined;
           this.#touch(0);
         },
-        (error: unknown) => this.#options.log.error('cannot look for routes', { error: errorText(error) }),
+        (error: unknown) => {
+          this.#options.log.error('cannot look for routes', { error: errorText(error) });
+          this.#checkLater();
+        },
       );
     });
   }
