@@ -3,6 +3,7 @@ import { configMaps } from '../../api/resources.gen.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import { podSecurity } from '../admission/pod-security.ts';
+import type { AdmissionPlugin } from '../admission/port.ts';
 import { startTestHttp, type TestHttp } from '../http/test-http.fake.ts';
 import { Audit } from './audit.ts';
 import { parsePolicy } from './policy.ts';
@@ -21,6 +22,16 @@ rules:
   - level: Metadata
 `;
 
+/** Says what a webhook that changes objects says. */
+const patching: AdmissionPlugin = {
+  name: 'Patching',
+  handles: () => true,
+  validate({ annotate }) {
+    annotate('mutation.webhook.admission.k8s.io/round_0_index_0', '{"mutated":true}');
+    annotate('patch.webhook.admission.k8s.io/round_0_index_0', '{"patch":"secret"}');
+  },
+};
+
 let http: TestHttp;
 beforeAll(async () => {
   const log = {
@@ -30,7 +41,11 @@ beforeAll(async () => {
     close: async () => {},
   };
   const audit = new Audit({ policy: parsePolicy(POLICY), log, clock: systemClock });
-  http = await startTestHttp({ audit, admission: [podSecurity()], allow: (user) => user.name !== 'nobody' });
+  http = await startTestHttp({
+    audit,
+    admission: [podSecurity(), patching],
+    allow: (user) => user.name !== 'nobody',
+  });
 });
 afterAll(() => http.stop());
 beforeEach(() => {
@@ -137,6 +152,15 @@ describe('audit events', () => {
       ),
     });
     expect(completed()?.requestObject).toBeUndefined();
+  });
+
+  it('show what webhooks changed only where they show objects', async () => {
+    await http.send('POST', '/api/v1/namespaces/default/secrets', { metadata: { name: 's' } });
+    const names = () => Object.keys(completed()?.annotations ?? {}).filter((one) => one.includes('webhook'));
+    expect(names()).toEqual(['mutation.webhook.admission.k8s.io/round_0_index_0']);
+    lines.length = 0;
+    await http.send('POST', MAPS, { metadata: { name: 'patched' } });
+    expect(names()).toContain('patch.webhook.admission.k8s.io/round_0_index_0');
   });
 
   it('stay short', async () => {

@@ -25,6 +25,8 @@ export interface AuditRecordOptions {
 }
 
 const RANK: Readonly<Record<AuditLevel, number>> = { None: 0, Metadata: 1, Request: 2, RequestResponse: 3 };
+/** What a webhook changed is part of an object, Secrets included: as upstream, only for those who see objects. */
+const SHOWS_OBJECT = 'patch.webhook.admission.k8s.io/';
 const USER_AGENT_CHARS = 1024;
 const TRUNCATED = '...TRUNCATED';
 
@@ -55,6 +57,7 @@ export class AuditRecord {
   }
 
   annotate(key: string, value: string): void {
+    if (key.startsWith(SHOWS_OBJECT) && !this.#wants('Request')) return;
     this.#annotations.set(key, value);
   }
 
