@@ -31,7 +31,9 @@ export async function writeArchive(
 ): Promise<void> {
   const target = resolve(file);
   const partial = `${target}.partial`;
-  const handle = await open(partial, 'w', 0o600);
+  // A new file: one that somebody else laid there would stay theirs.
+  rmSync(partial, { force: true });
+  const handle = await open(partial, 'wx', 0o600);
   await handle.chmod(0o600);
   await handle.close();
   try {

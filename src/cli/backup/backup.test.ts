@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -86,6 +87,15 @@ describe('kedge backup and restore', () => {
     expect(await run('restore')).toBe(0);
     expect((await read()).text).toBe('first');
     expect(readdirSync(join(dataDir, 'server')).sort()).toEqual(['db', 'tls', 'token']);
+  });
+
+  it('writes into no file that somebody else has laid where it writes', async () => {
+    const theirs = join(folder, 'theirs');
+    writeFileSync(theirs, '');
+    linkSync(theirs, `${file}.partial`);
+    expect(await run('backup')).toBe(0);
+    expect(statSync(theirs).size).toBe(0);
+    expect(statSync(file).nlink).toBe(1);
   });
 
   it('refuse to write over a file, to replace what is in use, and what is no backup', async () => {
