@@ -1,4 +1,4 @@
-import { copyJson, isObject } from '../json-value.ts';
+import { copyJson, isObject, setOwn } from '../json-value.ts';
 import { HAS, type StructuralSchema } from './structural.ts';
 
 /**
@@ -14,7 +14,7 @@ export function fillDefaults(value: unknown, schema: StructuralSchema | undefine
     if (property.default === undefined) continue;
     const present = Object.hasOwn(value, name) ? value[name] : undefined;
     if (present === undefined || (present === null && !property.isNullable)) {
-      value[name] = copyJson(property.default);
+      setOwn(value, name, copyJson(property.default));
       changed = true;
     }
   }
@@ -23,7 +23,7 @@ export function fillDefaults(value: unknown, schema: StructuralSchema | undefine
     if (property === undefined) continue;
     const { default: fallback } = property;
     if (value[name] === null && !property.isNullable && fallback !== undefined) {
-      value[name] = copyJson(fallback);
+      setOwn(value, name, copyJson(fallback));
       changed = true;
     }
     if (fillDefaults(value[name], property)) changed = true;

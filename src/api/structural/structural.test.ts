@@ -102,6 +102,16 @@ describe('defaults', () => {
     });
     expect(fillDefaults(value, schema)).toBe(false);
   });
+
+  it('of a field named __proto__ are plain data', () => {
+    const properties = JSON.parse(
+      '{"__proto__":{"type":"object","default":{"admin":true}}}',
+    ) as JsonSchema['properties'];
+    const value: Record<string, unknown> = {};
+    expect(fillDefaults(value, compileRoot({ type: 'object', properties: properties ?? {} }))).toBe(true);
+    expect(value['admin']).toBeUndefined();
+    expect(JSON.stringify(value)).toBe('{"__proto__":{"admin":true}}');
+  });
 });
 
 describe('validation', () => {

@@ -3,7 +3,7 @@ import type { Http2ServerResponse as CompatResponse, Http2ServerRequest } from '
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { stringify } from 'yaml';
-import { ApiError, apiError } from '../../api/status.ts';
+import { ApiError, apiError, STATUS_CODES } from '../../api/status.ts';
 import type { Status } from '../../api/types.gen.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
@@ -145,11 +145,25 @@ export function sendText(exchange: Exchange, code: number, text: string): Promis
 
 /** Whatever went wrong, as a Status. Nothing of an unexpected error but its message reaches the client. */
 export function statusOf(error: unknown): Status & { code: number } {
-  if (error instanceof ApiError) return error.status;
+  if (error instanceof ApiError) return sendable(error.status);
   const text = error instanceof Error ? error.message : String(error);
   return apiError('InternalError', `Internal error occurred: ${text}`, {
     details: { causes: [{ message: text }] },
   }).status;
+}
+
+/** Nodes and webhooks speak of errors, too: without a code that HTTP has, nothing could be answered. */
+function sendable(status: Status & { code: number }): Status & { code: number } {
+  const { code, details } = status;
+  const isError = Number.isInteger(code) && code >= 400 && code <= 599;
+  const { retryAfterSeconds } = details ?? {};
+  const isWait = retryAfterSeconds === undefined || Number.isSafeInteger(retryAfterSeconds);
+  if (isError && isWait) return status;
+  return {
+    ...status,
+    code: isError ? code : STATUS_CODES.InternalError,
+    ...(isWait ? {} : { details: { ...details, retryAfterSeconds: 1 } }),
+  };
 }
 
 export async function sendError(exchange: Exchange, error: unknown): Promise<void> {

@@ -1,6 +1,6 @@
 import { Duplex, PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { apiError, badRequest } from '../../api/status.ts';
+import { ApiError, apiError, badRequest } from '../../api/status.ts';
 import type { ExecRequest, ExecSession, NodeApi } from '../../client/node-port.ts';
 
 /** What reached the node. */
@@ -13,13 +13,15 @@ export interface Seen {
 
 /**
  * A node whose processes are written here: `cat` copies its input, `exit N` ends with N, `flood N` writes N bytes,
- * `hang` waits to be killed, `missing` cannot be started, anything else prints its own name; ports answer what they are
+ * `hang` waits to be killed, `missing` cannot be started, `forge` is refused with a header in the reason, anything else prints its own name; ports answer what they are
  * told, in upper case.
  */
 export function echoNode(seen: Seen): NodeApi {
   const run = async (request: ExecRequest): Promise<ExecSession> => {
     seen.requests.push(request);
     if (request.command[0] === 'missing') throw badRequest('container c is not valid for pod p');
+    if (request.command[0] === 'forge')
+      throw new ApiError({ code: 400, message: 'no', reason: 'Bad\r\nx-forged: yes' });
     return process(request, seen);
   };
   return {

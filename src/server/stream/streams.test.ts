@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
@@ -106,6 +107,20 @@ describe('exec over WebSocket', () => {
     await expect(converse(`${PODS}/${path}`, 'v5.channel.k8s.io')).rejects.toThrow(
       `Unexpected server response: ${code}`,
     );
+  });
+  it('lets no node write headers', async () => {
+    const path = `${PODS}/p/exec?command=forge&stdout=1`;
+    const headers = { authorization: 'Bearer tester' };
+    const socket = new WebSocket(`wss://127.0.0.1:${http.port}${path}`, ['v5.channel.k8s.io'], {
+      ...{ ca: http.ca, headers },
+    });
+    socket.on('error', () => {});
+    const answer = await new Promise<IncomingMessage>((resolve) =>
+      socket.once('unexpected-response', (_, received) => resolve(received)),
+    );
+    expect([answer.statusCode, answer.statusMessage]).toEqual([400, 'Bad Request']);
+    expect(answer.headers).not.toHaveProperty('x-forged');
+    answer.destroy();
   });
   it('refuses a protocol it does not know', async () => {
     await expect(converse(`${PODS}/p/exec?command=x&stdout=1`, 'v9.example')).rejects.toThrow('400');

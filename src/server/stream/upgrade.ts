@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
@@ -247,7 +247,8 @@ function refuse(socket: Duplex, error: unknown): void {
   const body = JSON.stringify(status);
   socket.end(
     [
-      `HTTP/1.1 ${status.code} ${status.reason ?? 'Error'}`,
+      // The reason may be a node's own word.
+      `HTTP/1.1 ${status.code} ${STATUS_CODES[status.code] ?? 'Error'}`,
       'Content-Type: application/json',
       `Content-Length: ${Buffer.byteLength(body)}`,
       'Connection: close',
