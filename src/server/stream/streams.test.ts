@@ -122,6 +122,28 @@ describe('exec over WebSocket', () => {
     expect(answer.headers).not.toHaveProperty('x-forged');
     answer.destroy();
   });
+  it('ends the process of a client that left before it had started', async () => {
+    const ended: string[] = [];
+    let client: WebSocket | undefined;
+    const node = echoNode({ sizes: [], requests: [], ended });
+    const exec: typeof node.exec = async (request) => {
+      client?.terminate();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return node.exec(request);
+    };
+    const board = await startTestHttp({ connector: { connect: async () => ({ ...node, exec }) } });
+    try {
+      const spec = { nodeName: 'board', containers: [{ name: 'c', image: 'x' }] };
+      await board.send('POST', PODS, { metadata: { name: 'p' }, spec });
+      const url = `wss://127.0.0.1:${board.port}${PODS}/p/exec?command=hang&stdout=1`;
+      const headers = { authorization: 'Bearer tester' };
+      client = new WebSocket(url, ['v5.channel.k8s.io'], { ca: board.ca, headers });
+      client.on('error', () => {});
+      await expect.poll(() => ended).toEqual(['hang']);
+    } finally {
+      await board.stop();
+    }
+  });
   it('refuses a protocol it does not know', async () => {
     await expect(converse(`${PODS}/p/exec?command=x&stdout=1`, 'v9.example')).rejects.toThrow('400');
   });

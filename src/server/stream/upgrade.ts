@@ -121,7 +121,10 @@ async function serve(
     throw apiError('NotFound', 'the server could not find the requested resource', { details: {} });
   // A WebSocket can only be asked for with GET; what it does is what POST does.
   if (info.verb === 'get') authorizeVerb(authorizer, user, info, 'create');
-  connection.socket.once('close', context.long.enter());
+  const leave = context.long.enter();
+  // One that was closed while its sender was looked up does not say so again.
+  if (connection.socket.closed) leave();
+  else connection.socket.once('close', leave);
   record?.started(101);
   const call: Call = { context, connector: tunnels, info, query, user, ...connection };
   if (info.subresource === 'portforward') return forwardPorts(call);
@@ -198,8 +201,8 @@ function checkOffered(call: Call, known: readonly string[]): void {
   );
 }
 
-/** Rejects with 400 when client and server know no protocol in common. */
-function acceptWebSocket(call: Call, known: readonly string[]): Promise<WebSocket> {
+/** Rejects with 400 when client and server know no protocol in common, and when the client is gone. */
+async function acceptWebSocket(call: Call, known: readonly string[]): Promise<WebSocket> {
   const { request, socket, head } = call;
   checkOffered(call, known);
   const server = new WebSocketServer({
@@ -208,7 +211,13 @@ function acceptWebSocket(call: Call, known: readonly string[]): Promise<WebSocke
     perMessageDeflate: false,
     handleProtocols: (offered) => [...offered].find((one) => known.includes(one)) ?? false,
   });
-  return new Promise((resolve) => server.handleUpgrade(request, socket, head, resolve));
+  return new Promise((resolve, reject) => {
+    // There is no handshake with a client that has left, and nobody else says so.
+    const left = (): void => reject(apiError('ServiceUnavailable', 'the client has left'));
+    if (socket.closed) left();
+    else socket.once('close', left);
+    server.handleUpgrade(request, socket, head, resolve);
+  });
 }
 
 /** Switches to SPDY; returns the protocol agreed on. Throws 400 or 403-like refusals before that. */
