@@ -1,5 +1,5 @@
 import { invalidValue } from '../../api/field-errors.ts';
-import { isObject } from '../../api/json-value.ts';
+import { isObject, type JsonObject, own, setOwn } from '../../api/json-value.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import { apiError, type FieldError } from '../../api/status.ts';
 import type { CustomResourceSubresourceScale } from '../../api/types.gen.ts';
@@ -80,12 +80,15 @@ export function scaleSubresource(scale: CustomResourceSubresourceScale): Subreso
     set(object, replicas) {
       const names = namesOf(specReplicasPath);
       const last = names.pop() ?? '';
-      let target = object as unknown as Record<string, unknown>;
+      let target = object as unknown as JsonObject;
       for (const name of names) {
-        if (!isObject(target[name])) target[name] = {};
-        target = target[name] as Record<string, unknown>;
+        // The path is a client's: what a name such as `__proto__` inherits is everybody's.
+        const inner = own(target, name);
+        const next = isObject(inner) ? inner : {};
+        if (next !== inner) setOwn(target, name, next);
+        target = next;
       }
-      target[last] = replicas;
+      setOwn(target, last, replicas);
     },
   };
 }
