@@ -6,7 +6,8 @@
 #
 # KEDGE_URL, KEDGE_TOKEN      the server to join as an agent, and its token
 # KEDGE_…                     any flag; kept, readable for root alone, for every start: /etc/kedge/kedge.env
-# INSTALL_KEDGE_EXEC          command and flags; without any, those of the last installation, else `server` or `agent`
+# INSTALL_KEDGE_EXEC          command and flags; without any, those of the last installation, else `server` or `agent`.
+#                             A --token among them is kept in the file of variables, not in the unit.
 # INSTALL_KEDGE_ARTIFACT      URL or folder with kedge-linux-<arch>, packed (.xz) or not, and sha256sum.txt
 # INSTALL_KEDGE_BIN_DIR       where the executable goes (/usr/local/bin)
 # INSTALL_KEDGE_SYSTEMD_DIR   where the unit goes (/etc/systemd/system)
@@ -89,8 +90,18 @@ choose_command() {
     fail "this board runs $other.service; kedge-uninstall.sh removes it and its data, then it can be another"
   fi
   ENV_FILE=/etc/kedge/$UNIT.env
-  ARGS=
-  for word in "$@"; do ARGS="$ARGS$(quoted "$word")"; done
+  ARGS=''
+  last=''
+  # A token in the unit could be read by everybody here: it goes where the variables go.
+  for word in "$@"; do
+    case "$last:$word" in
+      --token:* | -t:*) export KEDGE_TOKEN="$word" ;;
+      *:--token=* | *:-t=*) export KEDGE_TOKEN="${word#*=}" ;;
+      *:--token | *:-t) ;;
+      *) ARGS="$ARGS$(quoted "$word")" ;;
+    esac
+    last=$word
+  done
   if [ "$asked" -eq 0 ]; then
     ARGS=$(sed -n "s|^ExecStart=[^ ]* $COMMAND||p" "$SYSTEMD_DIR/$UNIT.service" 2>/dev/null || true)
   fi
