@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { BlockList, isIP } from 'node:net';
 import { invalidValue } from '../../api/field-errors.ts';
 import { inclusiveRange, portNameProblems, portNumberProblems } from '../../api/names.ts';
 import type { FieldError } from '../../api/status.ts';
@@ -46,6 +46,39 @@ export function ipAddress(field: string, value: string): FieldError[] {
     ? [invalidValue(field, value, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')]
     : [];
 }
+
+/** Ranges whose addresses mean another place on each host, in upstream's words. */
+const SPECIAL: readonly (readonly [BlockList, string])[] = [
+  [rangeOf('127.0.0.0/8', '::1/128'), 'may not be in the loopback range (127.0.0.0/8, ::1/128)'],
+  [rangeOf('169.254.0.0/16', 'fe80::/10'), 'may not be in the link-local range (169.254.0.0/16, fe80::/10)'],
+  [
+    rangeOf('224.0.0.0/24', 'ff02::/16'),
+    'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)',
+  ],
+];
+
+function rangeOf(...ranges: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const range of ranges) {
+    const [address = '', bits] = range.split('/');
+    list.addSubnet(address, Number(bits), isIP(address) === 4 ? 'ipv4' : 'ipv6');
+  }
+  return list;
+}
+
+/** An address that leads to the same place from everywhere: what forwards to it must not reach its own host. */
+export function ordinaryAddress(field: string, value: string): FieldError[] {
+  const problems = ipAddress(field, value);
+  if (problems.length > 0) return problems;
+  const family = isIP(value) === 4 ? 'ipv4' : 'ipv6';
+  if (UNSPECIFIED.check(value, family))
+    return [invalidValue(field, value, `may not be unspecified (${value})`)];
+  return SPECIAL.filter(([range]) => range.check(value, family)).map(([, why]) =>
+    invalidValue(field, value, why),
+  );
+}
+
+const UNSPECIFIED = rangeOf('0.0.0.0/32', '::/128');
 
 /** `10.0.0.0/8` */
 export function cidr(field: string, value: string): FieldError[] {

@@ -9,7 +9,15 @@ import { validateLabels } from '../../../api/labels.ts';
 import { dns1123LabelProblems, dns1123SubdomainProblems, labelKeyProblems } from '../../../api/names.ts';
 import type { FieldError } from '../../../api/status.ts';
 import type { Service, ServicePort, ServiceSpec } from '../../../api/types.gen.ts';
-import { cidr, eachOf, ipAddress, portNumber, portNumberOrName, problemsOf } from '../field-checks.ts';
+import {
+  cidr,
+  eachOf,
+  ipAddress,
+  ordinaryAddress,
+  portNumber,
+  portNumberOrName,
+  problemsOf,
+} from '../field-checks.ts';
 
 const DAY_SECONDS = 86_400;
 
@@ -137,24 +145,7 @@ function validateAddresses(spec: ServiceSpec): FieldError[] {
     });
   }
   for (const [at, ip] of (spec.externalIPs ?? []).entries()) {
-    const field = `spec.externalIPs[${at}]`;
-    const problems = ipAddress(field, ip);
-    errors.push(...problems);
-    if (problems.length === 0 && /^(127\.|169\.254\.|0\.0\.0\.0$|::1?$)/.test(ip)) {
-      const kind =
-        ip.startsWith('127.') || ip === '::1'
-          ? 'the loopback range (127.0.0.0/8, ::1/128)'
-          : 'the link-local range (169.254.0.0/16, fe80::/10)';
-      errors.push(
-        invalidValue(
-          field,
-          ip,
-          ip === '0.0.0.0' || ip === '::'
-            ? 'may not be unspecified (0.0.0.0 or ::)'
-            : `may not be in ${kind}`,
-        ),
-      );
-    }
+    errors.push(...ordinaryAddress(`spec.externalIPs[${at}]`, ip));
   }
   return errors;
 }
