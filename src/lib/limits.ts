@@ -434,6 +434,8 @@ export const LIMITS = {
     connectPodMs: 10_000,
     /** A pod that started without a token gets one this soon after the API is back. */
     tokenMissingMs: 15_000,
+    /** Between tries to renew the token of a running pod that was refused. */
+    refreshRetryMs: 60_000,
     /** One log of one container; above, its front is dropped. */
     logBytes: 10 * 1024 * 1024,
     /** How often a log that grows is looked at, and one that cannot be watched. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Pod } from '../../api/types.gen.ts';
 import type { Clock, Timer } from '../../lib/clock.ts';
 import type { Exec } from '../../lib/exec.ts';
+import { LIMITS } from '../../lib/limits.ts';
 import { errorText, type Logger } from '../../lib/log.ts';
 import type { DownwardContext } from '../env/fields.ts';
 import { type PodDirs, podDirs } from '../pod-dirs.ts';
@@ -29,10 +30,17 @@ interface Mounted {
   gone: boolean;
 }
 
+/** Wall clock: when the first of them has to be made anew. */
+function dueMs({ volumes }: Mounted): number | undefined {
+  const due = [...volumes.values()].flatMap(({ refreshAtMs }) => refreshAtMs ?? []);
+  return due.length === 0 ? undefined : Math.min(...due);
+}
+
 /** The volumes of all pods: mounted before their containers, kept current, and taken away after them. */
 export class VolumeManager {
   readonly #options: VolumeManagerOptions;
   readonly #pods = new Map<string, Mounted>();
+  #isStopped = false;
 
   constructor(options: VolumeManagerOptions) {
     this.#options = options;
@@ -50,12 +58,19 @@ export class VolumeManager {
   /** Makes the content of live volumes anew: an object that it came from, or the pod's own labels, changed. */
   async refresh(pod: Pod, downward: DownwardContext): Promise<void> {
     if (!this.#pods.has(pod.metadata.uid ?? '')) return;
-    await this.#exclusively(pod, (mounted) => this.#mount(pod, downward, mounted, true)).catch((error) =>
-      this.#options.log.warn('volumes of a running pod could not be refreshed', {
-        pod: `${pod.metadata.namespace}/${pod.metadata.name}`,
-        error,
-      }),
-    );
+    await this.#exclusively(pod, async (mounted) => {
+      try {
+        await this.#mount(pod, downward, mounted, true);
+      } catch (error) {
+        this.#options.log.warn('volumes of a running pod could not be refreshed', {
+          pod: `${pod.metadata.namespace}/${pod.metadata.name}`,
+          error,
+        });
+        // A token that was refused may be given later; the one that is there ends.
+        if (dueMs(mounted) !== undefined)
+          this.#refreshAfter(LIMITS.agent.refreshRetryMs, { pod, downward, mounted });
+      }
+    });
   }
 
   mounted(pod: Pod, name: string): MountedVolume | undefined {
@@ -87,6 +102,7 @@ export class VolumeManager {
   }
 
   stop(): void {
+    this.#isStopped = true;
     for (const mounted of this.#pods.values()) mounted.refresh?.cancel();
   }
 
@@ -106,7 +122,6 @@ export class VolumeManager {
   async #mount(pod: Pod, downward: DownwardContext, mounted: Mounted, liveOnly: boolean): Promise<void> {
     const { clock, exec, objects } = this.#options;
     const dirs = this.dirs(pod);
-    let refreshAtMs = Number.POSITIVE_INFINITY;
     for (const volume of pod.spec?.volumes ?? []) {
       const kind = volumeKind(volume);
       const known = mounted.volumes.get(volume.name);
@@ -131,12 +146,18 @@ export class VolumeManager {
       await this.#own(pod, result);
       mounted.volumes.set(volume.name, result);
     }
-    for (const { refreshAtMs: at } of mounted.volumes.values())
-      if (at !== undefined) refreshAtMs = Math.min(refreshAtMs, at);
+    const atMs = dueMs(mounted);
+    if (atMs === undefined) mounted.refresh?.cancel();
+    else this.#refreshAfter(Math.max(1000, atMs - clock.now()), { pod, downward, mounted });
+  }
+
+  #refreshAfter(
+    delayMs: number,
+    { pod, downward, mounted }: { pod: Pod; downward: DownwardContext; mounted: Mounted },
+  ): void {
     mounted.refresh?.cancel();
-    mounted.refresh = Number.isFinite(refreshAtMs)
-      ? clock.setTimer(Math.max(1000, refreshAtMs - clock.now()), () => void this.refresh(pod, downward))
-      : undefined;
+    if (this.#isStopped || mounted.gone) return;
+    mounted.refresh = this.#options.clock.setTimer(delayMs, () => void this.refresh(pod, downward));
   }
 
   async #own(pod: Pod, mounted: MountedVolume): Promise<void> {

@@ -1,0 +1,50 @@
+import { mkdtemp, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { settled } from '../../../test/fixtures/settled.ts';
+import type { Pod } from '../../api/types.gen.ts';
+import { createExec } from '../../lib/exec.ts';
+import { FakeClock } from '../../lib/fake-clock.ts';
+import { LIMITS } from '../../lib/limits.ts';
+import { silentLogger as log } from '../../lib/log.ts';
+import { removeTree } from './remove-tree.ts';
+import type { VolumeObjects } from './volume.ts';
+import { VolumeManager } from './volume-manager.ts';
+
+it('renews a token in the end although the server refused it once', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'kedge-tokens-'));
+  const clock = new FakeClock(undefined, settled);
+  const exec = createExec();
+  let isRefused = false;
+  const volumes = new VolumeManager({
+    ...{ dataDir: join(dir, 'data'), stateDir: join(dir, 'run'), clock, exec, log },
+    // Only a token is projected.
+    objects: {} as VolumeObjects,
+    token: async () => {
+      if (isRefused) throw new Error('failed to fetch token: Unauthorized');
+      return { token: `of ${clock.now()}`, expiresAtMs: clock.now() + 3_600_000 };
+    },
+  });
+  const sources = [{ serviceAccountToken: { path: 'token' } }];
+  const pod: Pod = {
+    metadata: { name: 'p', namespace: 'default', uid: 'u' },
+    spec: { containers: [], volumes: [{ name: 'v', projected: { sources } }] },
+  };
+  try {
+    await volumes.mountAll(pod, {} as Parameters<VolumeManager['mountAll']>[1]);
+    const shown = (): Promise<string> =>
+      readFile(join(volumes.mounted(pod, 'v')?.hostPath ?? '', 'token'), 'utf8');
+    const first = await shown();
+    isRefused = true;
+    await clock.advance(3_600_000);
+    expect(await shown()).toBe(first);
+    isRefused = false;
+    await clock.advance(LIMITS.agent.refreshRetryMs);
+    expect(await shown()).not.toBe(first);
+    volumes.stop();
+    expect(clock.timers).toBe(0);
+  } finally {
+    await removeTree(dir, exec);
+  }
+});
