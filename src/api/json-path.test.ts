@@ -46,4 +46,12 @@ describe('a path', () => {
   it.each(['.a[', '.a[x]', 'a', '.a[?(@.b==c)]', '.a..', '.a[::0]'])('is not %s', (path) => {
     expect(() => parseJsonPath(path)).toThrow(JsonPathError);
   });
+
+  it('takes no time that multiplies with each step', () => {
+    let nested: object = {};
+    for (let depth = 0; depth < 60; depth++) nested = { a: nested };
+    const before = performance.now();
+    expect(parseJsonPath(`${'..a'.repeat(5)}..b`).find(nested)).toEqual([]);
+    expect(performance.now() - before).toBeLessThan(1000);
+  });
 });

@@ -39,7 +39,11 @@ export class JsonPath {
   /** Everything the path leads to; what is missing on the way leads nowhere. */
   find(value: unknown): readonly unknown[] {
     let found: readonly unknown[] = [value];
-    for (const step of this.#steps) found = found.flatMap((one) => follow(step, one));
+    for (const step of this.#steps) {
+      // A value that `..` found below several others is searched once: each further `..` would multiply them.
+      const from = step.type === 'deep' ? [...new Set(found)] : found;
+      found = from.flatMap((one) => follow(step, one));
+    }
     return found;
   }
 }
