@@ -1,27 +1,38 @@
 /**
- * Writes `src/api/decode/messages.gen.ts`: the protobuf messages of every built-in type by field number, with the
- * names their fields have in JSON, one line of JSON for each message. Run: `npm run generate`.
+ * Writes the protobuf messages of every built-in type by field number, with the names their fields have in JSON, one
+ * line of JSON for each message: those of served versions to `src/api/decode/messages.gen.ts`, and those of versions
+ * that are only recognized to the compressed `src/api/decode/assets/other-messages.br`. Run: `npm run generate`.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { brotliCompressSync } from 'node:zlib';
 
 type Field = [number: number, type: string, isRepeated: boolean];
+type Messages = Record<string, Record<string, Field>>;
+interface Definition {
+  fields?: Record<string, unknown>;
+}
 interface Facts {
-  definitions: Record<string, { fields?: Record<string, unknown> }>;
-  protobuf: Record<string, Record<string, Field>>;
+  definitions: Record<string, Definition>;
+  protobuf: Messages;
 }
 
-const facts = JSON.parse(
-  readFileSync(new URL('./facts/kubernetes-facts.json', import.meta.url), 'utf8'),
-) as Facts;
-
-Object.assign(
-  facts.protobuf,
-  JSON.parse(readFileSync(new URL('./facts/apiextensions-protobuf.json', import.meta.url), 'utf8')) as object,
-);
+const read = <T>(name: string): T =>
+  JSON.parse(readFileSync(new URL(`./facts/${name}.json`, import.meta.url), 'utf8')) as T;
+const facts = read<Facts>('kubernetes-facts');
+const served: Messages = {
+  ...facts.protobuf,
+  ...read<Messages>('apiextensions-protobuf'),
+  ...read<Messages>('apiregistration-protobuf'),
+};
+const others = read<Messages>('other-protobuf');
+const messages: Messages = { ...served, ...others };
 
 /** `k8s.io.api.core.v1.Pod` is `io.k8s.api.core.v1.Pod` in OpenAPI. */
 const definitionName = (message: string): string =>
-  message.replace(/^k8s\.io\./, 'io.k8s.').replace('apiextensions_apiserver', 'apiextensions-apiserver');
+  message
+    .replace(/^k8s\.io\./, 'io.k8s.')
+    .replace('apiextensions_apiserver', 'apiextensions-apiserver')
+    .replace('kube_aggregator', 'kube-aggregator');
 const SCALARS: Readonly<Record<string, string>> = {
   string: 's',
   bool: 'b',
@@ -31,7 +42,8 @@ const SCALARS: Readonly<Record<string, string>> = {
   double: 'd',
 };
 
-const names = Object.keys(facts.protobuf).sort();
+/** Others are numbered after those of served versions, which do not know them. */
+const names = [...Object.keys(served).sort(), ...Object.keys(others).sort()];
 const indexOf = new Map(names.map((name, index) => [name, index]));
 
 function compactType(type: string): string {
@@ -44,31 +56,62 @@ function compactType(type: string): string {
   return `#${index}`;
 }
 
+/** The type itself, or where its version is not served the one of the same name in a version that is. */
+function definitionOf(message: string): Definition | undefined {
+  const name = definitionName(message);
+  if (!Object.hasOwn(others, message)) return facts.definitions[name];
+  const [type, , group] = name.split('.').reverse();
+  const same = Object.keys(facts.definitions).filter((other) => other.endsWith(`.${type}`));
+  const found = [name, same.find((other) => other.split('.').at(-3) === group), same[0]];
+  return found.map((one) => facts.definitions[one ?? '']).find((one) => one?.fields !== undefined);
+}
+
+function isInlined(type: string, fields: Readonly<Record<string, unknown>>): boolean {
+  const inner = Object.entries(messages[type] ?? {});
+  return (
+    inner.length > 0 &&
+    inner.every(([name, [, innerType]]) => Object.hasOwn(fields, name) || isInlined(innerType, fields))
+  );
+}
+
 /** The JSON name, or nothing where the message's fields stand among its parent's in JSON. */
 function jsonName(message: string, name: string, type: string): string {
-  const fields = facts.definitions[definitionName(message)]?.fields;
+  const fields = definitionOf(message)?.fields;
   if (fields === undefined || Object.hasOwn(fields, name)) return name;
   const letters = (text: string): string => text.replace(/[^A-Za-z0-9]/g, '').toLowerCase();
   const sameLetters = Object.keys(fields).find((field) => letters(field) === letters(name));
   if (sameLetters !== undefined) return sameLetters;
-  if (!indexOf.has(type)) throw new Error(`${message}.${name} has no name in JSON`);
-  return '';
+  // An embedded struct has the name of its type.
+  const isEmbedded = letters(name) === letters(type.slice(type.lastIndexOf('.') + 1));
+  if (isInlined(type, fields) && (isEmbedded || Object.hasOwn(served, message))) return '';
+  if (Object.hasOwn(others, message)) return name;
+  throw new Error(`${message}.${name} has no name in JSON`);
 }
 
 const lines = names.map((message) => {
-  const fields = Object.entries(facts.protobuf[message] ?? {}).map(([name, [number, type, isRepeated]]) => [
+  const fields = Object.entries(messages[message] ?? {}).map(([name, [number, type, isRepeated]]) => [
     number,
     [jsonName(message, name, type), (isRepeated ? '[]' : '') + compactType(type)],
   ]);
   return JSON.stringify({ n: definitionName(message), f: Object.fromEntries(fields) as unknown });
 });
+const count = Object.keys(served).length;
+const decode = new URL('../src/api/decode/', import.meta.url);
 
 writeFileSync(
-  new URL('../src/api/decode/messages.gen.ts', import.meta.url),
+  new URL('messages.gen.ts', decode),
   `// Generated by build/generate-messages.ts from build/facts. Do not edit.
-/** One message a line, sorted by name: \`f\` holds [name in JSON, type] by field number; see protobuf.ts. */
+/** One message a line, sorted by name: \`f\` holds [name in JSON, type] by field number; see message-table.ts. */
 export const MESSAGE_LINES: readonly string[] = [
-${lines.map((line) => `  '${line}',`).join('\n')}
+${lines
+  .slice(0, count)
+  .map((line) => `  '${line}',`)
+  .join('\n')}
 ];
 `,
+);
+mkdirSync(new URL('assets/', decode), { recursive: true });
+writeFileSync(
+  new URL('assets/other-messages.br', decode),
+  brotliCompressSync(Buffer.from(lines.slice(count).join('\n'))),
 );

@@ -1,7 +1,8 @@
 /**
  * Trims a dump of Kubernetes interface facts (fields, types, list semantics, protobuf numbers, routes) to
- * the API versions Kedge serves, and writes `kubernetes-facts.json` beside this file. Run only when the
- * Kubernetes version moves: `node build/facts/trim.ts <facts.json>`.
+ * the API versions Kedge serves, and writes `kubernetes-facts.json` beside this file, and the protobuf messages of all
+ * other versions to `other-protobuf.json`. Run only when the Kubernetes version moves:
+ * `node build/facts/trim.ts <facts.json>`, then `npm run format`.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -79,3 +80,9 @@ const lines = Object.entries(trimmed).map(([section, table]) =>
         .join(',\n')}\n}`,
 );
 writeFileSync(new URL('./kubernetes-facts.json', import.meta.url), `{${lines.join(',\n')}}\n`);
+
+const others = Object.entries(filter(facts.protobuf, (name) => !(name in trimmed.protobuf)));
+writeFileSync(
+  new URL('./other-protobuf.json', import.meta.url),
+  `{\n${others.map(([name, fields]) => `${JSON.stringify(name)}:${JSON.stringify(fields)}`).join(',\n')}\n}\n`,
+);

@@ -8,7 +8,8 @@ import { type ApiError, apiError, badRequest } from '../status.ts';
 import { JsonSyntaxError, memberOrder } from './careful-json.ts';
 import { conform, TypeMismatchError } from './conform.ts';
 import { parseJson } from './json-text.ts';
-import { decodeMessage, openEnvelope } from './protobuf.ts';
+import { type Message, messageOfKind, SERVED_MESSAGES, withOtherMessages } from './message-table.ts';
+import { decodeAs, openEnvelope } from './protobuf.ts';
 import { parseYaml, YamlSyntaxError } from './yaml-text.ts';
 
 /** What to do about unknown and duplicate fields (`?fieldValidation=`); upstream's default is `Warn`. */
@@ -31,6 +32,8 @@ export interface DecodeOptions {
   readonly fieldValidation?: FieldValidation | undefined;
   /** Other versions of the same kind that the body may be written in, such as v1beta1 of an Eviction. */
   readonly alsoAccepted?: readonly Kind[] | undefined;
+  /** Reads the asset of the messages of versions that are not served: asked for only where a body names one. */
+  readonly otherMessages?: (() => Uint8Array) | undefined;
 }
 
 export interface Fitted {
@@ -57,7 +60,7 @@ const BODY_TYPES = [JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE];
  */
 export function decodeBody(options: DecodeOptions): Decoded {
   const { bytes, expected, fieldValidation = 'Warn' } = options;
-  const parsed = parseBody(bytes, mediaType(options.contentType), expected);
+  const parsed = parseBody(mediaType(options.contentType), options);
   const actual = actualKind(parsed.value, bytes, expected);
   checkKind(actual, options);
   try {
@@ -123,7 +126,8 @@ interface ParsedBody {
   readonly text?: string;
 }
 
-function parseBody(bytes: Uint8Array, type: string, expected: Kind): ParsedBody {
+function parseBody(type: string, options: DecodeOptions): ParsedBody {
+  const { bytes, expected } = options;
   try {
     switch (type) {
       case JSON_TYPE:
@@ -133,7 +137,7 @@ function parseBody(bytes: Uint8Array, type: string, expected: Kind): ParsedBody 
       case 'text/yaml':
         return parseYamlOrJson(bytes);
       case PROTOBUF_TYPE:
-        return parseProtobufBody(bytes, expected);
+        return parseProtobufBody(options);
       default:
         throw apiError(
           'UnsupportedMediaType',
@@ -188,21 +192,30 @@ function parseYamlBody(bytes: Uint8Array): ParsedBody {
   return { value, duplicates: [], yamlErrors };
 }
 
-function parseProtobufBody(bytes: Uint8Array, expected: Kind): ParsedBody {
+function parseProtobufBody(options: DecodeOptions): ParsedBody {
+  const { bytes, expected } = options;
   const envelope = openEnvelope(bytes);
   const written = envelope.kind === '' ? expected : parseKind(envelope.apiVersion, envelope.kind);
-  const definition = (written === undefined ? undefined : kindSchema(written))?.definition;
-  const object = definition === undefined ? undefined : decodeMessage(envelope.raw, definition);
-  if (object === undefined) {
+  const message = written && messageOf(written, options);
+  if (message === undefined && kindSchema(expected) === undefined) {
     throw badRequest(
       `${envelope.kind} in version ${JSON.stringify(envelope.apiVersion)} cannot be handled as a ${expected.kind}: object *unstructured.Unstructured cannot be decoded from protobuf; send JSON`,
     );
   }
+  // Of a kind nobody knows only the name is read, for the complaint about it.
+  const object = message === undefined ? {} : decodeAs(envelope.raw, message);
   if (envelope.kind !== '') {
     object['apiVersion'] = envelope.apiVersion;
     object['kind'] = envelope.kind;
   }
   return { value: object, duplicates: [], yamlErrors: [] };
+}
+
+/** The message of a kind in any version. */
+function messageOf(kind: Kind, { otherMessages }: DecodeOptions): Message | undefined {
+  const served = messageOfKind(SERVED_MESSAGES, kind);
+  if (served !== undefined || otherMessages === undefined) return served;
+  return messageOfKind(withOtherMessages(otherMessages()), kind);
 }
 
 /** The kind the body says it is; what it does not say is as expected. */
@@ -243,20 +256,22 @@ function parseKind(apiVersion: string, kind: string): Kind | undefined {
 const isSame = (a: Kind, b: Kind): boolean =>
   a.kind === b.kind && a.group === b.group && a.version === b.version;
 
-function checkKind(actual: Kind, { expected, alsoAccepted = [], shape }: DecodeOptions): void {
+function checkKind(actual: Kind, options: DecodeOptions): void {
+  const { expected, alsoAccepted = [] } = options;
   if (isSame(actual, expected) || alsoAccepted.some((kind) => isSame(actual, kind))) return;
   // Every group may say DeleteOptions in its own version.
   if (expected.kind === 'DeleteOptions' && actual.kind === 'DeleteOptions') return;
   const isOtherVersion = actual.kind === expected.kind && actual.group === expected.group;
-  if (isOtherVersion && (shape !== undefined || kindSchema(actual) !== undefined)) {
+  const isRegistered = (): boolean =>
+    kindSchema(actual) !== undefined || messageOf(actual, options) !== undefined;
+  if (isOtherVersion && (kindSchema(expected) === undefined || isRegistered())) {
     throw badRequest(
       `the API version in the data (${apiVersionOf(actual)}) does not match the expected API version (${apiVersionOf(expected)})`,
     );
   }
-  const why =
-    kindSchema(actual) === undefined
-      ? `no kind ${JSON.stringify(actual.kind)} is registered for version ${JSON.stringify(apiVersionOf(actual))} in scheme "kedge"`
-      : `converting (${actual.version}.${actual.kind}) to (${expected.version}.${expected.kind}): unknown conversion`;
+  const why = isRegistered()
+    ? `converting (${actual.version}.${actual.kind}) to (${expected.version}.${expected.kind}): unknown conversion`
+    : `no kind ${JSON.stringify(actual.kind)} is registered for version ${JSON.stringify(apiVersionOf(actual))} in scheme "kedge"`;
   throw cannotBeHandled(actual, expected, why);
 }
 

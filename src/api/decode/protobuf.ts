@@ -8,7 +8,7 @@ import { formatTime } from '../durations.ts';
 import { type JsonObject, setOwn } from '../json-value.ts';
 import { ProtobufError, ProtobufReader } from '../protobuf/reader.ts';
 import { parseJson } from './json-text.ts';
-import { MESSAGE_LINES } from './messages.gen.ts';
+import { type Message, type MessageField, SERVED_MESSAGES } from './message-table.ts';
 
 const MAGIC = Buffer.from('k8s\0');
 
@@ -31,7 +31,7 @@ export function openEnvelope(bytes: Uint8Array): Envelope {
   let raw: Uint8Array = new Uint8Array();
   while (!reader.isAtEnd) {
     const { number, wire } = reader.tag();
-    if (number === 1) typeMeta = readMessage(nested(reader, wire), messageNamed(TYPE_META), 0);
+    if (number === 1) typeMeta = readMessage(nested(reader, wire), typeMetaMessage(), 0);
     else if (number === 2) {
       expectWire(wire, 2);
       raw = reader.bytes();
@@ -51,73 +51,25 @@ function nested(reader: ProtobufReader, wire: number): ProtobufReader {
 }
 
 /**
- * Reads a message of the named definition (`io.k8s.api.core.v1.Pod`). Unknown fields are passed over, as protobuf
+ * Reads a message of the kind `definition` (`io.k8s.api.core.v1.Pod`). Unknown fields are passed over, as protobuf
  * demands. Throws {@link ProtobufError}; undefined where the type has no protobuf form.
  */
 export function decodeMessage(raw: Uint8Array, definition: string): JsonObject | undefined {
-  const index = indexOf(definition);
-  return index === undefined ? undefined : readMessage(new ProtobufReader(raw), messageAt(index), 0);
+  const message = SERVED_MESSAGES.named(definition);
+  return message === undefined ? undefined : decodeAs(raw, message);
+}
+
+/** Reads a message of any version, see {@link decodeMessage}. */
+export function decodeAs(raw: Uint8Array, message: Message): JsonObject {
+  return readMessage(new ProtobufReader(raw), message, 0);
 }
 
 const TYPE_META = 'io.k8s.apimachinery.pkg.runtime.TypeMeta';
 
-type Scalar = 's' | 'b' | 'i' | 'l' | 'y' | 'd';
-
-interface Field {
-  /** In JSON; empty for a message whose fields stand among its parent's there. */
-  readonly name: string;
-  readonly shape: 'one' | 'list' | 'map';
-  /** A scalar's letter, or the index of a message. */
-  readonly type: Scalar | number;
-}
-
-interface Message {
-  readonly name: string;
-  readonly fields: ReadonlyMap<number, Field>;
-}
-
-const decoded = new Map<number, Message>();
-
-function messageAt(index: number): Message {
-  let message = decoded.get(index);
-  if (message === undefined) {
-    const line = JSON.parse(MESSAGE_LINES[index] ?? '{}') as {
-      n: string;
-      f: Record<string, [name: string, type: string]>;
-    };
-    const fields = Object.entries(line.f).map(([number, row]) => [Number(number), fieldOf(row)] as const);
-    message = { name: line.n, fields: new Map(fields) };
-    decoded.set(index, message);
-  }
+function typeMetaMessage(): Message {
+  const message = SERVED_MESSAGES.named(TYPE_META);
+  if (message === undefined) throw new Error(`no protobuf message ${TYPE_META}`);
   return message;
-}
-
-/** `[]s`, `map:#12`, `#12`, `b` … */
-function fieldOf([name, text]: readonly [name: string, type: string]): Field {
-  const shape = text.startsWith('[]') ? 'list' : text.startsWith('map:') ? 'map' : 'one';
-  const type = text.replace(/^\[\]|^map:/, '');
-  return { name, shape, type: type.startsWith('#') ? Number(type.slice(1)) : (type as Scalar) };
-}
-
-/** Lines are sorted by name; the name is read without decoding the line. */
-function indexOf(name: string): number | undefined {
-  let low = 0;
-  let high = MESSAGE_LINES.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const line = MESSAGE_LINES[middle] ?? '';
-    const found = line.slice('{"n":"'.length, line.indexOf('"', '{"n":"'.length));
-    if (found === name) return middle;
-    if (found < name) low = middle + 1;
-    else high = middle - 1;
-  }
-  return undefined;
-}
-
-function messageNamed(name: string): Message {
-  const index = indexOf(name);
-  if (index === undefined) throw new Error(`no protobuf message ${name}`);
-  return messageAt(index);
 }
 
 function startsWithMagic(bytes: Uint8Array): boolean {
@@ -139,61 +91,62 @@ function readFields(reader: ProtobufReader, message: Message, object: JsonObject
       reader.skip(wire);
       continue;
     }
-    const { name, shape, type } = field;
+    const { name, shape } = field;
     if (name === '') {
       expectWire(wire, 2);
-      readFields(reader.nested(), messageAt(type as number), object, depth + 1);
+      readFields(reader.nested(), field.message, object, depth + 1);
     } else if (shape === 'list') {
       const items = (Object.hasOwn(object, name) ? object[name] : []) as unknown[];
       object[name] = items;
-      readItems(reader, type, wire, items, depth);
+      readItems(reader, field, wire, items, depth);
     } else if (shape === 'map') {
       const map = (Object.hasOwn(object, name) ? object[name] : {}) as JsonObject;
       object[name] = map;
       expectWire(wire, 2);
-      readEntry(reader.nested(), type, map, depth);
+      readEntry(reader.nested(), field, map, depth);
     } else {
-      const value = readValue(reader, type, wire, depth);
+      const value = readValue(reader, field, wire, depth);
       if (value !== null) object[name] = value;
     }
   }
 }
 
-type FieldType = Field['type'];
-
 function readItems(
   reader: ProtobufReader,
-  type: FieldType,
+  field: MessageField,
   wire: number,
   items: unknown[],
   depth: number,
 ): void {
-  const isScalar = type === 'i' || type === 'l' || type === 'b';
+  const isScalar = field.type === 'i' || field.type === 'l' || field.type === 'b';
   if (!isScalar || wire !== 2) {
-    items.push(readValue(reader, type, wire, depth));
+    items.push(readValue(reader, field, wire, depth));
     return;
   }
   const packed = reader.nested();
-  while (!packed.isAtEnd) items.push(readValue(packed, type, 0, depth));
+  while (!packed.isAtEnd) items.push(readValue(packed, field, 0, depth));
 }
 
-function readEntry(entry: ProtobufReader, type: FieldType, map: JsonObject, depth: number): void {
+function readEntry(entry: ProtobufReader, field: MessageField, map: JsonObject, depth: number): void {
   let key = '';
   let value: unknown;
   while (!entry.isAtEnd) {
     const { number, wire } = entry.tag();
-    if (number === 1) key = readValue(entry, 's', wire, depth) as string;
-    else if (number === 2) value = readValue(entry, type, wire, depth);
+    if (number === 1) {
+      expectWire(wire, 2);
+      key = text(entry.bytes());
+    } else if (number === 2) value = readValue(entry, field, wire, depth);
     else entry.skip(wire);
   }
-  setOwn(map, key, value ?? (type === 's' || type === 'y' ? '' : null));
+  setOwn(map, key, value ?? (field.type === 's' || field.type === 'y' ? '' : null));
 }
 
 function expectWire(wire: number, expected: number): void {
   if (wire !== expected) throw new ProtobufError(`proto: wrong wireType = ${wire}`);
 }
 
-function readValue(reader: ProtobufReader, type: FieldType, wire: number, depth: number): unknown {
+function readValue(reader: ProtobufReader, field: MessageField, wire: number, depth: number): unknown {
+  const { type } = field;
   expectWire(wire, type === 'b' || type === 'i' || type === 'l' ? 0 : type === 'd' ? 1 : 2);
   switch (type) {
     case 's':
@@ -209,7 +162,7 @@ function readValue(reader: ProtobufReader, type: FieldType, wire: number, depth:
     case 'd':
       return reader.double();
     default: {
-      const message = messageAt(type);
+      const { message } = field;
       const value = readMessage(reader.nested(), message, depth + 1);
       const special = Object.hasOwn(SPECIAL, message.name) ? SPECIAL[message.name] : undefined;
       return special === undefined ? value : special(value, depth);
@@ -227,6 +180,8 @@ const base64 = (bytes: Uint8Array): string => view(bytes).toString('base64');
 
 const EXTENSIONS = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1';
 
+const items = (value: JsonObject): unknown => value['items'] ?? [];
+
 /** Messages whose form in JSON is not an object of their fields. */
 const SPECIAL: Readonly<Record<string, (value: JsonObject, depth: number) => unknown>> = {
   'io.k8s.apimachinery.pkg.api.resource.Quantity': (value) => value['string'] ?? '0',
@@ -239,10 +194,13 @@ const SPECIAL: Readonly<Record<string, (value: JsonObject, depth: number) => unk
     Object.keys(value).length === 0 ? null : microTime(value),
   'io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1': (value, depth) => rawJson(value['Raw'], depth),
   'io.k8s.apimachinery.pkg.runtime.RawExtension': (value, depth) => rawJson(value['raw'], depth),
-  'io.k8s.api.authentication.v1.ExtraValue': (value) => value['items'] ?? [],
-  'io.k8s.api.authorization.v1.ExtraValue': (value) => value['items'] ?? [],
-  'io.k8s.api.certificates.v1.ExtraValue': (value) => value['items'] ?? [],
-  'io.k8s.apimachinery.pkg.apis.meta.v1.Verbs': (value) => value['items'] ?? [],
+  'io.k8s.api.authentication.v1.ExtraValue': items,
+  'io.k8s.api.authentication.v1beta1.ExtraValue': items,
+  'io.k8s.api.authorization.v1.ExtraValue': items,
+  'io.k8s.api.authorization.v1beta1.ExtraValue': items,
+  'io.k8s.api.certificates.v1.ExtraValue': items,
+  'io.k8s.api.certificates.v1beta1.ExtraValue': items,
+  'io.k8s.apimachinery.pkg.apis.meta.v1.Verbs': items,
   [`${EXTENSIONS}.JSON`]: (value, depth) => rawJson(value['raw'], depth),
   [`${EXTENSIONS}.JSONSchemaPropsOrArray`]: (value) => value['jSONSchemas'] ?? value['schema'] ?? null,
   [`${EXTENSIONS}.JSONSchemaPropsOrBool`]: (value) => value['schema'] ?? value['allows'] === true,

@@ -1,4 +1,5 @@
 /** Discovery as it was before aggregation: one document for each group and version. */
+import { createHash } from 'node:crypto';
 import { apiVersionOf } from '../resource.ts';
 import { type DiscoveredGroup, type DiscoveredResource, sortedVerbs } from './resource.ts';
 
@@ -44,6 +45,17 @@ export function resourceList(
   };
 }
 
+/** Tells clients when the version changes that objects are stored in; computed as upstream does. */
+function storageVersionHash({
+  group,
+  storageGroup = group,
+  storageVersion,
+  kind,
+}: DiscoveredResource): string {
+  const hash = createHash('sha256').update(`${storageGroup}/${storageVersion}/${kind}`);
+  return hash.digest().subarray(0, 8).toString('base64');
+}
+
 function resourceEntries(resource: DiscoveredResource): object[] {
   const { namespaced, kind, shortNames = [], categories = [], subresources = [] } = resource;
   const own = {
@@ -54,6 +66,7 @@ function resourceEntries(resource: DiscoveredResource): object[] {
     verbs: sortedVerbs(resource.verbs),
     ...(shortNames.length > 0 ? { shortNames } : {}),
     ...(categories.length > 0 ? { categories } : {}),
+    ...(resource.storageVersion === undefined ? {} : { storageVersionHash: storageVersionHash(resource) }),
   };
   const below = subresources.map((one) => ({
     name: `${resource.resource}/${one.name}`,

@@ -12,6 +12,10 @@ export interface DiscoveredResource {
   readonly categories?: readonly string[] | undefined;
   readonly verbs: readonly string[];
   readonly subresources?: readonly DiscoveredSubresource[] | undefined;
+  /** The version its objects are stored in; absent where nothing is stored. */
+  readonly storageVersion?: string | undefined;
+  /** What is stored may have another group, such as Events. */
+  readonly storageGroup?: string | undefined;
   /** `<Kind>List` by default. */
   readonly listKind?: string | undefined;
   /** Set for what a CustomResourceDefinition adds; for OpenAPI documents, which change with it. */

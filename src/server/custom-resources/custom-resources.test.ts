@@ -50,6 +50,7 @@ describe('a definition', () => {
       kind: 'Widget',
       shortNames: ['wd'],
       categories: ['all'],
+      storageVersionHash: 'gIwvi5rymmg=',
     });
     const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
     const { json } = await http.send('GET', '/apis', undefined, { accept });

@@ -46,6 +46,7 @@ export class ServedVersion implements ServedResource {
     this.custom = {
       definition: type.name,
       stamp: `${type.uid}/${type.generation}`,
+      storageVersion: type.versions.find(({ name, served }) => served && name === type.storageVersion)?.name,
       isTerminating,
       convert: async (object, apiVersion) =>
         typeof shows === 'object'

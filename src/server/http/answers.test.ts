@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ProtobufWriter } from '../../api/protobuf/writer.ts';
 import { FakeClock } from '../../lib/fake-clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import { startTestHttp, type TestHttp } from './test-http.fake.ts';
@@ -98,6 +99,67 @@ describe('discovery', () => {
       if (JSON.stringify(served) !== JSON.stringify(expected)) differences.push([route, served, expected]);
     }
     expect(differences).toEqual([]);
+  });
+
+  it('hashes the version in which a resource is stored, as upstream does', async () => {
+    const hashes: Record<string, unknown> = {};
+    for (const path of ['/api/v1', '/apis/apps/v1', '/apis/autoscaling/v1', '/apis/events.k8s.io/v1']) {
+      const { json } = await http.send('GET', path);
+      for (const { name, storageVersionHash } of json.resources) hashes[name] = storageVersionHash;
+    }
+    expect(hashes).toMatchObject({
+      pods: 'xPOwRZ+Yhw8=',
+      deployments: '8aSe+NMegvE=',
+      // Asked for as v1 and stored as v2, and stored in the core group.
+      horizontalpodautoscalers: 'qwQve8ut294=',
+      events: 'r2yiGXH7wu8=',
+    });
+    for (const name of ['pods/status', 'pods/eviction', 'deployments/scale', 'bindings', 'componentstatuses'])
+      expect(hashes, name).toHaveProperty([name], undefined);
+  });
+});
+
+describe('bodies of versions that are not served', () => {
+  const typeMeta = (apiVersion: string, kind: string): ProtobufWriter =>
+    new ProtobufWriter().string(1, apiVersion).string(2, kind);
+  const protobuf = (apiVersion: string, kind: string, raw: ProtobufWriter): Buffer => {
+    const unknown = new ProtobufWriter().message(1, typeMeta(apiVersion, kind)).bytes(2, raw.finish());
+    return Buffer.concat([Buffer.from('k8s\0'), unknown.finish()]);
+  };
+  const asProtobuf = { 'content-type': 'application/vnd.kubernetes.protobuf' };
+
+  it('evict a pod as policy/v1beta1, too', async () => {
+    for (const isProtobuf of [false, true]) {
+      const pod = { metadata: { name: 'old' }, spec: { containers: [{ name: 'a', image: 'a' }] } };
+      expect((await http.send('POST', '/api/v1/namespaces/default/pods', pod)).code).toBe(201);
+      const path = '/api/v1/namespaces/default/pods/old/eviction';
+      const raw = new ProtobufWriter().message(1, new ProtobufWriter().string(1, 'old'));
+      const answer = isProtobuf
+        ? await http.send('POST', path, protobuf('policy/v1beta1', 'Eviction', raw), asProtobuf)
+        : await http.send('POST', path, {
+            apiVersion: 'policy/v1beta1',
+            kind: 'Eviction',
+            metadata: { name: 'old' },
+          });
+      expect(answer.json).toMatchObject({ kind: 'Status', status: 'Success', code: 201 });
+      expect((await http.send('GET', '/api/v1/namespaces/default/pods/old')).code).toBe(404);
+    }
+  });
+
+  it('are told from those that never were', async () => {
+    const path = '/apis/apps/v1/namespaces/default/deployments';
+    const old = await http.send(
+      'POST',
+      path,
+      protobuf('apps/v1beta1', 'Deployment', new ProtobufWriter()),
+      asProtobuf,
+    );
+    expect(old.json).toMatchObject({
+      code: 400,
+      message: 'the API version in the data (apps/v1beta1) does not match the expected API version (apps/v1)',
+    });
+    const never = await http.send('POST', path, { apiVersion: 'apps/v7', kind: 'Deployment' });
+    expect(never.json.message).toContain('no kind "Deployment" is registered for version "apps/v7"');
   });
 });
 

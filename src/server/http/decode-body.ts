@@ -9,11 +9,13 @@ import {
   YAML_TYPE,
 } from '../../api/decode/decode-body.ts';
 import { parseJson } from '../../api/decode/json-text.ts';
+import { OTHER_MESSAGES_ASSET } from '../../api/decode/message-table.ts';
 import { YamlSyntaxError } from '../../api/decode/yaml-text.ts';
 import { isObject } from '../../api/json-value.ts';
 import type { KubeObject, Resource } from '../../api/resource.ts';
 import { type ApiError, apiError, badRequest } from '../../api/status.ts';
 import type { Patch } from '../../client/port.ts';
+import { readAsset } from '../../lib/assets.ts';
 import type { DeleteOptions } from '../registry/delete.ts';
 import type { ObjectSchema } from '../registry/served-resource.ts';
 import type { Exchange } from './exchange.ts';
@@ -21,10 +23,14 @@ import { type DeleteRequest, readDryRun } from './parameters.ts';
 
 /** What a body is expected to hold. */
 export interface Expected {
-  readonly kind: Pick<Resource, 'group' | 'version' | 'kind'>;
+  readonly kind: BodyKind;
   readonly schema: ObjectSchema;
   readonly validation: FieldValidation;
+  /** Other versions of the kind that are taken for the same. */
+  readonly alsoAccepted?: readonly BodyKind[] | undefined;
 }
+
+type BodyKind = Pick<Resource, 'group' | 'version' | 'kind'>;
 
 /** The object in a request body. Problems that do not refuse it become warnings. Throws 400 or 415. */
 export function decodeObject(exchange: Exchange, bytes: Buffer, expected: Expected): KubeObject {
@@ -34,6 +40,8 @@ export function decodeObject(exchange: Exchange, bytes: Buffer, expected: Expect
     expected: expected.kind,
     shape: (value) => expected.schema.shape(value),
     fieldValidation: expected.validation,
+    alsoAccepted: expected.alsoAccepted,
+    otherMessages: () => readAsset(OTHER_MESSAGES_ASSET),
   });
   exchange.warnings.push(...warnings);
   exchange.audit?.requestObject(object);

@@ -39,6 +39,7 @@ function discovered({ served, resource }: Endpoint): DiscoveredResource {
     verbs: definition.verbs ?? ALL_VERBS,
     subresources: definition.subresources?.map((one) => discoveredSubresource(definition, one)),
     listKind: definition.listKind,
+    ...storageOf(served),
     ...(served.custom
       ? {
           custom: {
@@ -48,6 +49,16 @@ function discovered({ served, resource }: Endpoint): DiscoveredResource {
         }
       : {}),
   };
+}
+
+/** Nothing is stored of what only answers, such as reviews. */
+function storageOf({
+  definition,
+  custom,
+}: Endpoint['served']): Pick<DiscoveredResource, 'storageVersion' | 'storageGroup'> {
+  if (custom) return { storageVersion: custom.storageVersion };
+  if (definition.virtual || definition.verbs?.includes('create') === false) return {};
+  return { storageVersion: definition.resource.version, storageGroup: definition.resource.group };
 }
 
 const ANY_METHOD = ['create', 'delete', 'get', 'patch', 'update'];

@@ -28,7 +28,8 @@ export async function handleSubresource(call: ResourceCall): Promise<void> {
   if (post && info.verb === 'create') {
     const request = writeRequestOf(exchange, info);
     const schema = call.schemas(post.kind) ?? endpoint.schema;
-    const expected = { kind: post.kind, schema, validation: request.fieldValidation };
+    const { kind, alsoAccepted } = post;
+    const expected = { kind, alsoAccepted, schema, validation: request.fieldValidation };
     const body = decodeObject(exchange, await readBody(exchange), expected);
     schema.applyDefaults(body);
     return sendJson(

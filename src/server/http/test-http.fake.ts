@@ -53,7 +53,9 @@ export async function listenForTest(
         method: method as 'GET',
         path,
         headers: { authorization, 'content-type': 'application/json', ...headers },
-        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+        ...(body === undefined
+          ? {}
+          : { body: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body) }),
       });
       const text = await answer.body.text();
       const { 'content-type': type, 'content-encoding': encoding } = answer.headers;

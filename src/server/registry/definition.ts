@@ -165,6 +165,12 @@ export interface Column<T = KubeObject> {
   readonly cell: (object: T, nowMs: number) => string | number | boolean | null;
 }
 
+interface BodyKind {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+}
+
 /** One more route under an object. `status` and `scale` are common enough to have their own shapes. */
 export type Subresource<T extends KubeObject> =
   | {
@@ -192,7 +198,9 @@ export type Subresource<T extends KubeObject> =
   /** POSTed, such as `pods/binding`, `pods/eviction`, `serviceaccounts/token`. Returns the body of the answer. */
   | {
       readonly name: string;
-      readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
+      readonly kind: BodyKind;
+      /** Other versions of the kind that are taken for the same, such as v1beta1 of an Eviction. */
+      readonly alsoAccepted?: readonly BodyKind[];
       readonly create: (options: {
         readonly name: string;
         readonly namespace: string;

@@ -23,6 +23,8 @@ export interface ServedResource {
     readonly definition: string;
     /** Changes when its spec does. */
     readonly stamp: string;
+    /** Of the versions that are served, the one that is stored; undefined where that one is not served. */
+    readonly storageVersion: string | undefined;
     /** Nothing new is created any more: the definition is being deleted. */
     readonly isTerminating: () => boolean;
     /** An object of any version of it in another one, for those who do not go through the engine. Rejects with a 500. */

@@ -114,6 +114,7 @@ function withDisruptionTarget(pod: Pod, now: string): Pod {
 export const evictionSubresource: Subresource<Pod> = {
   name: 'eviction',
   kind: { group: 'policy', version: 'v1', kind: 'Eviction' },
+  alsoAccepted: [{ group: 'policy', version: 'v1beta1', kind: 'Eviction' }],
   create: async ({ name, namespace, body, context, modify, parent }) => {
     const eviction: Eviction = body;
     if (eviction.metadata?.name && eviction.metadata.name !== name) {
