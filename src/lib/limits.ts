@@ -33,6 +33,9 @@ export const LIMITS = {
     gzipFromBytes: 128 * 1024,
     /** HTTP/2 streams at once on one connection, as upstream. */
     streamsPerConnection: 250,
+    /** `Warning` headers of one answer, and each of them where they are more, as upstream. */
+    warningsChars: 4096,
+    warningChars: 256,
     /** Lists are written in pieces of about this size. */
     listChunkBytes: 64 * 1024,
     /** How long the datastore may take to answer a health check, as upstream's for etcd. */

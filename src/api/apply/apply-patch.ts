@@ -126,7 +126,7 @@ interface Attempt {
 
 function merge(options: ApplyOptions, live: JsonObject, start: readonly Manager[]): Attempt {
   const { applied, type, resetFields = EMPTY_SET } = options;
-  const set = withoutSubtrees(appliedFields(applied, type, nameOf(options)), resetFields);
+  const set = withoutSubtrees(appliedFields(applied, type, appliedName(options)), resetFields);
   const mine = self(options);
   const previous = start.find((one) => isSameManager(one, mine));
   const current: Manager = { ...mine, time: previous?.time ?? options.now, fields: set };
@@ -161,7 +161,13 @@ function stillConflicting(
   return allowed === undefined ? conflicts : conflicts.filter(({ path }) => !hasPath(allowed, path));
 }
 
-function nameOf({ applied, live, apiVersion, kind }: ApplyOptions): string {
+/** How messages name what is applied: `default/web; apps/v1, Kind=Deployment`. */
+export function appliedName({
+  applied,
+  live,
+  apiVersion,
+  kind,
+}: Pick<ApplyOptions, 'applied' | 'live' | 'apiVersion' | 'kind'>): string {
   const metadata = isObject(applied['metadata']) ? applied['metadata'] : {};
   const namespace = metadata['namespace'] ?? live?.metadata.namespace ?? '';
   const name = metadata['name'] ?? live?.metadata.name ?? '';

@@ -5,11 +5,12 @@ import { apiVersionOf, type KubeObject } from '../resource.ts';
 import { kindSchema } from '../schema/built-in.ts';
 import type { SchemaNode } from '../schema/node.ts';
 import { type ApiError, apiError, badRequest } from '../status.ts';
-import { JsonSyntaxError, memberOrder } from './careful-json.ts';
+import { JsonSyntaxError } from './careful-json.ts';
 import { conform, TypeMismatchError } from './conform.ts';
 import { parseJson } from './json-text.ts';
 import { type Message, messageOfKind, SERVED_MESSAGES, withOtherMessages } from './message-table.ts';
 import { decodeAs, openEnvelope } from './protobuf.ts';
+import { duplicateField, inTextOrder, unknownField, warningsOf } from './strict-errors.ts';
 import { parseYaml, YamlSyntaxError } from './yaml-text.ts';
 
 /** What to do about unknown and duplicate fields (`?fieldValidation=`); upstream's default is `Warn`. */
@@ -72,7 +73,7 @@ export function decodeBody(options: DecodeOptions): Decoded {
     }
     object['apiVersion'] = apiVersionOf(actual);
     object['kind'] = actual.kind;
-    return { object: object as unknown as KubeObject, warnings: problems };
+    return { object: object as unknown as KubeObject, warnings: problems.flatMap(warningsOf) };
   } catch (error) {
     if (error instanceof TypeMismatchError) throw cannotBeHandled(actual, expected, error.message);
     throw error;
@@ -87,28 +88,17 @@ export function conformObject(value: unknown, schema: SchemaNode): Fitted {
   return { object: object as JsonObject, unknownFields };
 }
 
-export const unknownField = (path: string): string => `unknown field ${JSON.stringify(path)}`;
-const duplicateField = (path: string): string => `duplicate field ${JSON.stringify(path)}`;
-
-/**
- * Everything that strict validation refuses. Upstream's decoder of typed JSON tells it in the order of the text and
- * does not look for repetitions inside of what it does not know; that of custom resources and of YAML tells
- * repetitions first.
- */
-function strictErrors(parsed: ParsedBody, unknown: readonly string[], options: DecodeOptions): string[] {
+/** Everything that strict validation refuses. That of custom resources and of YAML tells repetitions first. */
+function strictErrors(
+  parsed: ParsedBody,
+  unknown: readonly string[],
+  options: DecodeOptions,
+): readonly string[] {
   const { text, duplicates } = parsed;
   const isTyped = text !== undefined && kindSchema(options.expected) !== undefined;
-  if (!isTyped || duplicates.length === 0 || unknown.length === 0)
-    return [...parsed.yamlErrors, ...duplicates.map(duplicateField), ...unknown.map(unknownField)];
-  const order = memberOrder(text);
-  const isInside = (path: string): boolean =>
-    unknown.some((outer) => path === outer || path.startsWith(`${outer}.`) || path.startsWith(`${outer}[`));
-  return [
-    ...duplicates.filter((path) => !isInside(path)).map((path) => ({ path, message: duplicateField(path) })),
-    ...unknown.map((path) => ({ path, message: unknownField(path) })),
-  ]
-    .sort((one, other) => (order.get(one.path) ?? 0) - (order.get(other.path) ?? 0))
-    .map(({ message }) => message);
+  return isTyped && duplicates.length > 0 && unknown.length > 0
+    ? inTextOrder(text, duplicates, unknown)
+    : [...parsed.yamlErrors, ...duplicates.map(duplicateField), ...unknown.map(unknownField)];
 }
 
 /** The media type of a `Content-Type` header without parameters; JSON where there is none. */
@@ -260,7 +250,7 @@ function checkKind(actual: Kind, options: DecodeOptions): void {
   const { expected, alsoAccepted = [] } = options;
   if (isSame(actual, expected) || alsoAccepted.some((kind) => isSame(actual, kind))) return;
   // Every group may say DeleteOptions in its own version.
-  if (expected.kind === 'DeleteOptions' && actual.kind === 'DeleteOptions') return;
+  if (expected.kind === 'DeleteOptions' && actual.kind === 'DeleteOptions' && kindSchema(actual)) return;
   const isOtherVersion = actual.kind === expected.kind && actual.group === expected.group;
   const isRegistered = (): boolean =>
     kindSchema(actual) !== undefined || messageOf(actual, options) !== undefined;

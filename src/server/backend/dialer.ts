@@ -6,6 +6,7 @@ import type { EndpointSlice, Pod, Service } from '../../api/types.gen.ts';
 import type { NodeConnector } from '../../client/node-port.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import { connectTcp } from '../../lib/tcp.ts';
+import { ordinaryAddress } from '../resources/field-checks.ts';
 import type { WatchCache } from '../watchcache/port.ts';
 import { chooseEndpoint, type ServiceEndpoint, servicePort } from './service-endpoint.ts';
 
@@ -13,7 +14,11 @@ export interface DialerOptions {
   readonly cacheOf: (resource: Pick<Resource, 'group' | 'resource'>) => WatchCache | undefined;
   readonly connector: NodeConnector;
   readonly random?: () => number;
+  /** Why an endpoint that is no pod's may not be reached; what leads to this host or its link may not by default. */
+  readonly refuses?: (address: string) => string | undefined;
 }
+
+const refuseSpecial = (address: string): string | undefined => ordinaryAddress('', address)[0]?.message;
 
 export interface ServiceReference {
   readonly namespace: string;
@@ -28,10 +33,12 @@ export interface ServiceReference {
 export class Dialer {
   readonly #options: DialerOptions;
   readonly #random: () => number;
+  readonly #refuses: (address: string) => string | undefined;
 
   constructor(options: DialerOptions) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
+    this.#refuses = options.refuses ?? refuseSpecial;
   }
 
   /** To a ready endpoint of a Service. Rejects with 404 or 503 in upstream's words. */
@@ -57,10 +64,14 @@ export class Dialer {
     });
   }
 
+  /** Rejects with 503 for an address that leads to this host itself, where others listen than in the cluster. */
   async endpoint({ address, port, pod: claimed }: ServiceEndpoint, signal?: AbortSignal): Promise<Duplex> {
     const pod = claimed && this.#find<Pod>(pods, claimed.namespace, claimed.name);
     // Whoever may write slices could name any pod; only the address counts, and it has to be that pod's.
     if (pod?.status?.podIPs?.some(({ ip }) => ip === address)) return this.pod(pod, port);
+    const why = this.#refuses(address);
+    if (why !== undefined)
+      throw apiError('ServiceUnavailable', `endpoint ${JSON.stringify(address)} is not reached: ${why}`);
     return this.address(address, port, signal);
   }
 

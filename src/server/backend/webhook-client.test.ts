@@ -11,7 +11,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { testTls } from '../http/test-tls.fake.ts';
 import { echoNode } from '../stream/echo-node.fake.ts';
 import type { CachedObject, WatchCache } from '../watchcache/port.ts';
-import { Dialer } from './dialer.ts';
+import { Dialer, type DialerOptions } from './dialer.ts';
 import { BackendTransport } from './transport.ts';
 import { createWebhookClient } from './webhook-client.ts';
 
@@ -58,9 +58,10 @@ function cacheOf({ resource }: { resource: string }): WatchCache {
       all().filter((one) => matches?.(one) ?? true),
   } as unknown as WatchCache;
 }
-const dialer = new Dialer({
+const options: DialerOptions = {
   cacheOf,
   random: () => 0,
+  refuses: () => undefined,
   connector: {
     async connect(node) {
       if (node !== 'far') throw apiError('ServiceUnavailable', `node ${node} is not connected`);
@@ -73,7 +74,8 @@ const dialer = new Dialer({
       };
     },
   },
-});
+};
+const dialer = new Dialer(options);
 
 function serve(endpoint: Partial<NonNullable<EndpointSlice['endpoints']>[0]> = {}): void {
   const metadata = { name: 'hook', namespace: 'tools' };
@@ -182,6 +184,29 @@ describe('calling a webhook', () => {
     serve({ addresses: ['10.42.7.7'], targetRef });
     await expect(call({ ...apart, caBundle: `${caBundle}\n\n\n` })).rejects.toThrow(
       'Post "https://hook.tools.svc:443/pod?timeout=5s": node lost is not connected',
+    );
+  });
+
+  it('goes nowhere that only this host reaches, whatever a slice says', async () => {
+    const { refuses: _, ...plain } = options;
+    const strict = new Dialer(plain);
+    for (const address of [
+      '127.0.0.1',
+      '::1',
+      '::ffff:127.0.0.1',
+      '169.254.169.254',
+      'fe80::1',
+      '0.0.0.0',
+      'localhost',
+    ])
+      await expect(strict.endpoint({ address, port }), address).rejects.toMatchObject({
+        code: 503,
+        message: expect.stringMatching(/^endpoint ".+" is not reached: Invalid value: /),
+      });
+    // A pod that has no such address does not help.
+    serve({ targetRef: { kind: 'Pod', name: 'hook-1', namespace: 'tools' } });
+    await expect(strict.service({ ...service, port: 443 })).rejects.toThrow(
+      'may not be in the loopback range (127.0.0.0/8, ::1/128)',
     );
   });
 

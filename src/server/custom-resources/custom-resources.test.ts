@@ -327,11 +327,11 @@ describe('an object', () => {
     const strict = await apply(yaml, 'Strict');
     expect([strict.code, strict.json.message]).toEqual([
       400,
-      'error strict decoding patch: error converting YAML to JSON: yaml: unmarshal errors:\n  line 6: key "color" already set in map',
+      'error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  line 6: key "color" already set in map',
     ]);
     const warned = await apply(yaml, 'Warn');
     expect([warned.code, warned.json.spec.color]).toEqual([201, 'blue']);
-    expect(String(warned.headers['warning'])).toContain('key \\"color\\" already set in map');
+    expect(warned.headers['warning']).toBe('299 - "line 6: key \\"color\\" already set in map"');
   });
 
   it('has a status of its own where its definition says so', async () => {

@@ -32,7 +32,7 @@ export function customSchema(resource: Resource, schema: () => StructuralSchema)
     shape,
     conform: (data, validation) => conformPatched(data, shape, validation),
     // What nobody declared is for apply to complain about.
-    conformApplied: (data, validation) => conformPatched(data, shapeApplied, validation),
+    conformApplied: (data, validation) => conformPatched(copyJson(data), shapeApplied, validation),
     applyDefaults: (object) => void fillDefaults(object, schema()),
     validate: () => [],
     patch(live, patch) {

@@ -10,6 +10,7 @@ import {
 } from '../../api/decode/decode-body.ts';
 import { parseJson } from '../../api/decode/json-text.ts';
 import { OTHER_MESSAGES_ASSET } from '../../api/decode/message-table.ts';
+import { patchErrors, warningsOf } from '../../api/decode/strict-errors.ts';
 import { YamlSyntaxError } from '../../api/decode/yaml-text.ts';
 import { isObject } from '../../api/json-value.ts';
 import type { KubeObject, Resource } from '../../api/resource.ts';
@@ -17,6 +18,7 @@ import { type ApiError, apiError, badRequest } from '../../api/status.ts';
 import type { Patch } from '../../client/port.ts';
 import { readAsset } from '../../lib/assets.ts';
 import type { DeleteOptions } from '../registry/delete.ts';
+import type { ReadPatch } from '../registry/patch.ts';
 import type { ObjectSchema } from '../registry/served-resource.ts';
 import type { Exchange } from './exchange.ts';
 import { type DeleteRequest, readDryRun } from './parameters.ts';
@@ -56,14 +58,15 @@ const PATCH_TYPES = {
 } as const satisfies Record<string, Patch['type']>;
 
 /** The patch in a request body. Throws 400 or 415. */
-export function decodePatch(exchange: Exchange, bytes: Buffer): Patch {
+export function decodePatch(exchange: Exchange, bytes: Buffer): ReadPatch {
   const media = mediaType(exchange.request.headers['content-type'] ?? '');
   if (!Object.hasOwn(PATCH_TYPES, media)) throw unsupportedMediaType(Object.keys(PATCH_TYPES));
   const type = PATCH_TYPES[media as keyof typeof PATCH_TYPES];
-  const { value: body, strictError } = readPatch(bytes, type);
+  const { value: body, strictError, duplicates } = readPatch(bytes, type);
   exchange.audit?.requestObject(body);
   if (type === 'json') {
-    if (Array.isArray(body)) return { type, body: body as object[] };
+    if (Array.isArray(body))
+      return { type, body: body as object[], strictErrors: patchErrors(bytes, body, duplicates) };
     throw badRequest(
       `error decoding patch: json: cannot unmarshal ${goKind(body)} into Go value of type jsonpatch.Patch`,
     );
@@ -73,7 +76,7 @@ export function decodePatch(exchange: Exchange, bytes: Buffer): Patch {
       `error decoding patch: json: cannot unmarshal ${goKind(body)} into Go value of type map[string]interface {}`,
     );
   }
-  if (type !== 'apply') return { type, body };
+  if (type !== 'apply') return { type, body, strictErrors: patchErrors(bytes, body, duplicates) };
   if (strictError !== undefined) reportRepeated(exchange, strictError);
   return { type, body, force: exchange.query.get('force') === 'true' };
 }
@@ -82,13 +85,21 @@ export function decodePatch(exchange: Exchange, bytes: Buffer): Patch {
 function reportRepeated({ query, warnings }: Exchange, strictError: string): void {
   const problem = `error converting YAML to JSON: ${strictError}`;
   const validation = query.get('fieldValidation');
-  if (validation === 'Strict') throw badRequest(`error strict decoding patch: ${problem}`);
-  if (validation !== 'Ignore') warnings.push(problem);
+  if (validation === 'Strict') throw badRequest(`error strict decoding YAML: ${problem}`);
+  if (validation !== 'Ignore') warnings.push(...warningsOf(problem));
 }
 
-function readPatch(bytes: Buffer, type: Patch['type']): { value: unknown; strictError?: string } {
+interface PatchText {
+  readonly value: unknown;
+  /** What JSON repeats. */
+  readonly duplicates: readonly string[];
+  /** What an applied configuration repeats. */
+  readonly strictError?: string;
+}
+
+function readPatch(bytes: Buffer, type: Patch['type']): PatchText {
   try {
-    return type === 'apply' ? parseApplied(bytes) : { value: parseJson(bytes).value };
+    return type === 'apply' ? { ...parseApplied(bytes), duplicates: [] } : parseJson(bytes);
   } catch (error) {
     if (error instanceof YamlSyntaxError) throw badRequest(`error decoding YAML: ${error.message}`);
     if (error instanceof JsonSyntaxError) throw badRequest(`error decoding patch: ${error.message}`);

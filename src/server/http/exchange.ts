@@ -12,6 +12,7 @@ import type { UserInfo } from '../registry/definition.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { type Answer, acceptsGzip } from './negotiate.ts';
 import { isTrue } from './request-info.ts';
+import { warningHeader } from './warning-header.ts';
 
 const compress = promisify(gzip);
 
@@ -76,18 +77,10 @@ export function prepareResponse(request: Http2ServerRequest, response: Http2Serv
   response.setHeader('cache-control', 'no-cache, private');
 }
 
-/** Adds `Warning:` headers as RFC 7234 writes them; each text once. */
+/** Adds `Warning:` headers. */
 export function setWarnings(exchange: Exchange): void {
   if (exchange.warnings.length === 0) return;
-  const texts = [...new Set(exchange.warnings)].map((text) => `299 - "${quote(text)}"`);
-  exchange.response.setHeader('warning', texts);
-}
-
-function quote(text: string): string {
-  return text
-    .replace(/[\x00-\x1f\x7f]/g, ' ')
-    .replace(/[\\"]/g, '\\$&')
-    .replace(/[^\x20-\xff]/g, '?');
+  exchange.response.setHeader('warning', warningHeader(exchange.warnings));
 }
 
 /** Writes bytes that are JSON already, or YAML and indented JSON made of them where the client wants that. */

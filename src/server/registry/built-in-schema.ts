@@ -1,9 +1,11 @@
-import { applyPatch } from '../../api/apply/apply-patch.ts';
+import { appliedName, applyPatch } from '../../api/apply/apply-patch.ts';
 import type { FieldSet } from '../../api/apply/field-set.ts';
+import { appliedFields } from '../../api/apply/object-fields.ts';
 import { trackUpdate } from '../../api/apply/track-update.ts';
 import { TypeMismatchError } from '../../api/decode/conform.ts';
-import { conformObject, type FieldValidation, unknownField } from '../../api/decode/decode-body.ts';
-import { copyJson, type JsonObject } from '../../api/json-value.ts';
+import { conformObject, type FieldValidation } from '../../api/decode/decode-body.ts';
+import { unknownField } from '../../api/decode/strict-errors.ts';
+import { copyJson, isObject, type JsonObject } from '../../api/json-value.ts';
 import { applyJsonPatch } from '../../api/patch/json-patch.ts';
 import { applyMergePatch } from '../../api/patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '../../api/patch/strategic-merge-patch.ts';
@@ -29,7 +31,20 @@ export function objectSchema(
   return {
     type,
     conform: (data, validation) => conformPatched(data, shape, validation),
-    conformApplied: (data, validation) => conformPatched(data, shape, validation),
+    conformApplied(data, validation) {
+      const { unknownFields, ...conformed } = conformPatched(
+        copyJson(data),
+        shape,
+        validation === 'Strict' ? 'Warn' : validation,
+      );
+      if (unknownFields.length > 0 && isObject(data))
+        appliedFields(
+          data,
+          type,
+          appliedName({ applied: data, live: undefined, apiVersion, kind: kind.kind }),
+        );
+      return conformed;
+    },
     shape,
     applyDefaults: (object) => applyDefaults(object, type),
     validate: (object) => validateSchema(object, type),
@@ -77,7 +92,7 @@ export function conformPatched(data: unknown, shape: ObjectSchema['shape'], vali
     if (problems.length > 0 && validation === 'Strict')
       throw badRequest(`strict decoding error: ${problems.join(', ')}`);
     object['metadata'] ??= {};
-    return { object: object as unknown as KubeObject, warnings: problems };
+    return { object: object as unknown as KubeObject, warnings: problems, unknownFields };
   } catch (error) {
     if (error instanceof TypeMismatchError) throw badRequest(error.message);
     throw error;

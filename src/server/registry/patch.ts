@@ -1,6 +1,9 @@
-import { copyJson } from '../../api/json-value.ts';
+import { TypeMismatchError } from '../../api/decode/conform.ts';
+import { unknownField } from '../../api/decode/strict-errors.ts';
+import { invalidValue } from '../../api/field-errors.ts';
+import { goText } from '../../api/go-text.ts';
 import type { KubeObject } from '../../api/resource.ts';
-import { badRequest } from '../../api/status.ts';
+import { type ApiError, badRequest, invalid } from '../../api/status.ts';
 import type { Patch } from '../../client/port.ts';
 import { rfc3339 } from '../../lib/clock.ts';
 import { hasStatus } from './create.ts';
@@ -16,11 +19,15 @@ export interface PatchOptions {
   readonly authorizeCreate?: () => void;
 }
 
+/** A patch, with what strict validation finds in the text it was read from. */
+export type ReadPatch = Patch & { readonly strictErrors?: readonly string[] };
+type Merging = Exclude<ReadPatch, { type: 'apply' }>;
+
 /** Applies a patch to the stored state, again after each lost race, and stores the result like an update. */
 export function patchObject(
   served: ServedResource,
   request: WriteRequest,
-  patch: Patch,
+  patch: ReadPatch,
   options: PatchOptions = {},
 ): Promise<Written> {
   const { view = MAIN, schema = served.schema, authorizeCreate } = options;
@@ -35,17 +42,41 @@ export function patchObject(
   });
 }
 
-function patched(
-  schema: ObjectSchema,
-  request: WriteRequest,
-  patch: Exclude<Patch, { type: 'apply' }>,
-  old: KubeObject,
-): KubeObject {
-  const { object, warnings } = schema.conform(schema.patch(old, patch), request.fieldValidation);
-  for (const text of warnings) request.warn(text);
+function patched(schema: ObjectSchema, request: WriteRequest, patch: Merging, old: KubeObject): KubeObject {
+  const object = fitted(schema, request, patch, old);
   matchName(object.metadata, request.name);
   return object;
 }
+
+/** Throws 422, as upstream, for wrong types, and for what strict validation refuses in the patch or in its result. */
+function fitted(schema: ObjectSchema, request: WriteRequest, patch: Merging, old: KubeObject): KubeObject {
+  // What was patched is shown; fitting it to the schema changes it, so a refusal makes it again.
+  const refused = (why: string): ApiError =>
+    refusedPatch(patch.type === 'strategic' ? goText(patch.body) : jsonText(schema.patch(old, patch)), why);
+  const data = schema.patch(old, patch);
+  try {
+    const { object, unknownFields } = schema.shape(data);
+    if (request.fieldValidation !== 'Ignore') {
+      const problems = [...(patch.strictErrors ?? []), ...unknownFields.map(unknownField)];
+      if (problems.length > 0 && request.fieldValidation === 'Strict')
+        throw refused(`strict decoding error: ${problems.join(', ')}`);
+      for (const text of problems) request.warn(text);
+    }
+    object['metadata'] ??= {};
+    return object as unknown as KubeObject;
+  } catch (error) {
+    if (error instanceof TypeMismatchError) throw refused(error.message);
+    throw error;
+  }
+}
+
+function refusedPatch(value: string, why: string): ApiError {
+  return invalid({ group: '', kind: '' }, '', [invalidValue('patch', value, why)]);
+}
+
+/** Integers that no number holds exactly are bigints here. */
+const jsonText = (value: unknown): string =>
+  JSON.stringify(value, (_, one: unknown) => (typeof one === 'bigint' ? Number(one) : one));
 
 function applyChange(input: {
   served: ServedResource;
@@ -55,7 +86,7 @@ function applyChange(input: {
   view: View;
 }): Change {
   const { served, schema, request, patch, view } = input;
-  const { object: config, warnings } = schema.conformApplied(copyJson(patch.body), request.fieldValidation);
+  const { object: config, warnings } = schema.conformApplied(patch.body, request.fieldValidation);
   for (const text of warnings) request.warn(text);
   if (config.metadata.managedFields?.length) throw badRequest('metadata.managedFields must be nil');
   config.metadata.name ??= request.name;

@@ -68,7 +68,7 @@ export interface ObjectSchema {
    * `warnings` are texts for `Warning:` headers.
    */
   conform(data: unknown, validation: FieldValidation): { object: KubeObject; warnings: readonly string[] };
-  /** The same for a configuration that is applied. */
+  /** The same for a copy of a configuration that is applied; what nobody declared is refused as upstream does. */
   conformApplied(
     data: unknown,
     validation: FieldValidation,

@@ -318,6 +318,16 @@ const REFUSED: readonly Case[] = [
     'endpoints[0].addresses[0]: Invalid value: "nowhere": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
   ],
   [
+    'endpointslices.discovery.k8s.io',
+    { 'endpoints/0/addresses': ['169.254.169.254'] },
+    'endpoints[0].addresses[0]: Invalid value: "169.254.169.254": may not be in the link-local range (169.254.0.0/16, fe80::/10)',
+  ],
+  [
+    'endpoints',
+    { subsets: [{ addresses: [{ ip: '127.0.0.1' }] }] },
+    'subsets[0].addresses[0].ip: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)',
+  ],
+  [
     'apiservices.apiregistration.k8s.io',
     { 'spec/versionPriority': 0 },
     'spec.versionPriority: Invalid value: 0: must be positive and less than 1000',

@@ -5,7 +5,7 @@ import type { FieldError } from '../../../api/status.ts';
 import type { EndpointAddress, EndpointSubset, Endpoints } from '../../../api/types.gen.ts';
 import type { ResourceDefinition } from '../../registry/definition.ts';
 import { ageColumn, nameColumn, textColumn } from '../columns.ts';
-import { eachOf, ipAddress, portNumber, problemsOf } from '../field-checks.ts';
+import { eachOf, ipAddress, ordinaryAddress, portNumber, problemsOf } from '../field-checks.ts';
 
 const SHOWN = 3;
 const ENDPOINTS_DEPRECATED = 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice';
@@ -24,23 +24,26 @@ function formatEndpoints({ subsets }: Endpoints): string {
 
 const bracketed = (ip: string): string => (ip.includes(':') ? `[${ip}]` : ip);
 
-function validateAddress(address: EndpointAddress, path: string): FieldError[] {
-  const { ip, hostname } = address;
+function validateAddress(
+  { ip, hostname }: EndpointAddress,
+  path: string,
+  check: typeof ipAddress,
+): FieldError[] {
   return [
-    ...ipAddress(`${path}.ip`, ip),
+    ...check(`${path}.ip`, ip),
     ...(hostname ? problemsOf(`${path}.hostname`, hostname, dns1123LabelProblems) : []),
   ];
 }
 
-function validateSubset(subset: EndpointSubset, path: string): FieldError[] {
+function validateSubset(subset: EndpointSubset, path: string, check: typeof ipAddress): FieldError[] {
   const { addresses = [], notReadyAddresses = [], ports = [] } = subset;
   const errors: FieldError[] = [];
   if (addresses.length + notReadyAddresses.length === 0) {
     errors.push(required(path, 'must specify `addresses` or `notReadyAddresses`'));
   }
   errors.push(
-    ...eachOf(addresses, `${path}.addresses`, validateAddress),
-    ...eachOf(notReadyAddresses, `${path}.notReadyAddresses`, validateAddress),
+    ...eachOf(addresses, `${path}.addresses`, (one, at) => validateAddress(one, at, check)),
+    ...eachOf(notReadyAddresses, `${path}.notReadyAddresses`, (one, at) => validateAddress(one, at, check)),
     ...eachOf(ports, `${path}.ports`, ({ name, port }, at) => [
       ...(name
         ? problemsOf(`${at}.name`, name, dns1123LabelProblems)
@@ -64,7 +67,13 @@ export const endpoints: ResourceDefinition<Endpoints> = {
     default: ({ subsets }) => {
       for (const { ports } of subsets ?? []) for (const port of ports ?? []) port.protocol ||= 'TCP';
     },
-    validate: ({ subsets }) => eachOf(subsets, 'subsets', validateSubset),
+    validate: ({ metadata, subsets }) => {
+      // See EndpointSlice: a board without a network has no other address than its own.
+      const isServers = metadata.namespace === 'default' && metadata.name === 'kubernetes';
+      const isControllers = metadata.labels?.['endpoints.kubernetes.io/managed-by'] === 'endpoint-controller';
+      const check = isServers || isControllers ? ipAddress : ordinaryAddress;
+      return eachOf(subsets, 'subsets', (one, at) => validateSubset(one, at, check));
+    },
     warnings: () => [ENDPOINTS_DEPRECATED],
   },
 };

@@ -12,13 +12,15 @@ import type { FieldError } from '../../../api/status.ts';
 import type { Endpoint, EndpointSlice } from '../../../api/types.gen.ts';
 import type { ResourceDefinition } from '../../registry/definition.ts';
 import { ageColumn, nameColumn, textColumn } from '../columns.ts';
-import { eachOf, ipAddress, problemsOf } from '../field-checks.ts';
+import { eachOf, ipAddress, ordinaryAddress, problemsOf } from '../field-checks.ts';
 
 const SHOWN = 3;
 const MAX_ENDPOINTS = 1000;
 const MAX_PORTS = 20_000;
 const MAX_ADDRESSES = 100;
 const ADDRESS_TYPES = ['FQDN', 'IPv4', 'IPv6'];
+const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
+const CONTROLLER = 'endpointslice-controller.k8s.io';
 
 /** The first few, and how many there are besides. */
 function shorten(all: readonly string[], none: string): string {
@@ -41,7 +43,21 @@ function endpointsText({ endpoints }: EndpointSlice): string {
   );
 }
 
-function validateEndpoint(endpoint: Endpoint, path: string, addressType: string): FieldError[] {
+/**
+ * A board without a network has no other address than its own, and its controllers and its server say so; for
+ * everybody else an address leads to the same place from everywhere.
+ */
+function addressCheck({ metadata }: EndpointSlice): typeof ipAddress {
+  const isServers = metadata.namespace === 'default' && metadata.name === 'kubernetes';
+  return isServers || metadata.labels?.[MANAGED_BY] === CONTROLLER ? ipAddress : ordinaryAddress;
+}
+
+function validateEndpoint(
+  endpoint: Endpoint,
+  path: string,
+  isName: boolean,
+  address: typeof ipAddress,
+): FieldError[] {
   const { addresses = [], hostname } = endpoint;
   const errors: FieldError[] = [];
   if (addresses.length === 0) errors.push(required(`${path}.addresses`, 'must contain at least 1 address'));
@@ -49,15 +65,17 @@ function validateEndpoint(endpoint: Endpoint, path: string, addressType: string)
     errors.push(tooMany(`${path}.addresses`, addresses.length, MAX_ADDRESSES));
   }
   errors.push(
-    ...eachOf(addresses, `${path}.addresses`, (address, at) =>
-      addressType === 'FQDN' ? problemsOf(at, address, dns1123SubdomainProblems) : ipAddress(at, address),
+    ...eachOf(addresses, `${path}.addresses`, (value, at) =>
+      isName ? problemsOf(at, value, dns1123SubdomainProblems) : address(at, value),
     ),
   );
   if (hostname !== undefined) errors.push(...problemsOf(`${path}.hostname`, hostname, dns1123LabelProblems));
   return errors;
 }
 
-function validateSlice({ addressType, endpoints, ports }: EndpointSlice): FieldError[] {
+function validateSlice(slice: EndpointSlice): FieldError[] {
+  const { addressType, endpoints, ports } = slice;
+  const address = addressCheck(slice);
   const errors: FieldError[] = [];
   if (!addressType) errors.push(required('addressType'));
   else if (!ADDRESS_TYPES.includes(addressType)) {
@@ -68,7 +86,9 @@ function validateSlice({ addressType, endpoints, ports }: EndpointSlice): FieldE
   if ((ports?.length ?? 0) > MAX_PORTS) errors.push(tooMany('ports', ports?.length ?? 0, MAX_PORTS));
   const names = new Set<string>();
   errors.push(
-    ...eachOf(endpoints, 'endpoints', (endpoint, at) => validateEndpoint(endpoint, at, addressType)),
+    ...eachOf(endpoints, 'endpoints', (endpoint, at) =>
+      validateEndpoint(endpoint, at, addressType === 'FQDN', address),
+    ),
     ...eachOf(ports, 'ports', ({ name = '', protocol, appProtocol }, at) => {
       const found = name ? problemsOf(`${at}.name`, name, dns1123LabelProblems) : [];
       if (names.has(name)) found.push(duplicate(`${at}.name`, name));
