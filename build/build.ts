@@ -64,6 +64,14 @@ async function bundle(): Promise<void> {
     entryPoints: [join(src, 'datastore/sqlite/worker.ts')],
     outfile: join(dist, 'bundle/sqlite-worker.cjs'),
   });
+  for (const name of ['main.cjs', 'sqlite-worker.cjs']) requireAscii(join(dist, 'bundle', name));
+}
+
+/** One character beyond ASCII would double what Node keeps of the source in memory. esbuild escapes text, not patterns. */
+function requireAscii(file: string): void {
+  const found = /.{0,40}[^\0-\x7f].{0,40}/.exec(readFileSync(file, 'utf8'));
+  if (found)
+    throw new Error(`${basename(file)} may hold ASCII alone: escape what is beyond it in "${found[0]}"`);
 }
 
 /** Every file in an `assets/` folder under `src`, keyed by its path from there. */

@@ -120,6 +120,24 @@ async function fill(count: number): Promise<object> {
   return { count };
 }
 
+/** Creates `count` ConfigMaps of `bytes` bytes of data each, over 16 connections. */
+async function configMaps(count: number, bytes: number): Promise<object> {
+  let next = 0;
+  const value = 'x'.repeat(bytes);
+  const writer = async (): Promise<void> => {
+    const connection = await RawClient.open(target);
+    while (next < count) {
+      const n = next++;
+      const body = `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"kept-${n}"},"data":{"n":"${n}","value":"${value}"}}`;
+      const { status } = await connection.request('POST', '/api/v1/namespaces/default/configmaps', body);
+      if (status !== 201) throw new Error(`ConfigMap ${n} answered ${status}`);
+    }
+    connection.close();
+  };
+  await Promise.all(Array.from({ length: 16 }, writer));
+  return { count };
+}
+
 async function list(times: number): Promise<object> {
   const latencies: number[] = [];
   let bytes = 0;
@@ -245,6 +263,7 @@ function isNodeReady(text: string, wanted: string): boolean {
 const jobs: Record<string, (...values: number[]) => Promise<object>> = {
   writes: (clients = 16, seconds = 10) => writes(clients, seconds),
   fill: (count = 5000) => fill(count),
+  'config-maps': (count = 10_000, bytes = 1000) => configMaps(count, bytes),
   list: (times = 20) => list(times),
   get: (times = 300) => get(times),
   ready: () => ready(numbers[0] ?? ''),

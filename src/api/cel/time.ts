@@ -60,7 +60,7 @@ export function parseDuration(text: string): Duration {
   if (rest === '0') return duration(0n);
   if (rest === '' || rest.length > 200) throw wrong();
   let total = 0n;
-  const part = /(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)/y;
+  const part = /(\d*)(?:\.(\d*))?(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/y;
   while (part.lastIndex < rest.length) {
     const found = part.exec(rest);
     if (!found || (found[1] === '' && !found[2])) throw wrong();

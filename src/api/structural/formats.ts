@@ -153,7 +153,7 @@ function isDateTime(text: string): boolean {
 
 /** Go's time.ParseDuration, or numbers with units as people write them (`3 days`). */
 function isDuration(text: string): boolean {
-  if (/^[-+]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/.test(text)) return true;
-  const unit = /^(?:ns|us|µs|ms|s|m|h|d|w|hr|wk|(?:nano|micro|milli|sec|min|hour|day|week).*)$/i;
-  return [...text.matchAll(/\d+\s*([A-Za-zµ]+)/g)].some(([, name = '']) => unit.test(name));
+  if (/^[-+]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+)$/.test(text)) return true;
+  const unit = /^(?:ns|us|\u00b5s|ms|s|m|h|d|w|hr|wk|(?:nano|micro|milli|sec|min|hour|day|week).*)$/i;
+  return [...text.matchAll(/\d+\s*([A-Za-z\u00b5]+)/g)].some(([, name = '']) => unit.test(name));
 }
