@@ -14,6 +14,7 @@ import { endOf, type Identity, IdentityFile, nodeNameOf } from './identity.ts';
 import { isForeignServer, JoinRefused, joinCluster, SERVER_NAME, unreachableText } from './join.ts';
 import { KnownClusterFile } from './known-cluster.ts';
 import { Renewal } from './renewal.ts';
+import { CertificateRequests } from './request-certificate.ts';
 import { ServerAddresses, serversOf } from './server-addresses.ts';
 
 export interface ServerConnectionOptions {
@@ -83,13 +84,23 @@ async function firstJoin(parts: Parts, stored: Identity | undefined): Promise<Id
   if (token === undefined)
     throw new JoinRefused('this board has not joined yet: give --token or --token-file (or KEDGE_TOKEN)');
   const { retryBaseMs, retryMaxMs } = LIMITS.join;
+  const certificates = new CertificateRequests();
   let said = '';
   for (let failures = 0; ; failures++) {
     const server = parts.addresses.current;
     try {
       // An authority that the token does not speak of is that of another cluster.
       const caPem = stored && isOf(token, stored) ? stored.caPem : undefined;
-      const identity = await joinCluster({ server, token, nodeName, caPem, clock, log, signal });
+      const identity = await joinCluster({
+        server,
+        token,
+        nodeName,
+        caPem,
+        certificates,
+        clock,
+        log,
+        signal,
+      });
       await forgetOthers(parts.cluster, stored, identity);
       await parts.file.write(identity);
       log.info('joined the cluster', { server, node: nodeName });
@@ -283,12 +294,15 @@ class Connection implements ServerConnection {
   async #rejoinUntilDone(token: JoinToken): Promise<void> {
     const { nodeName, clock, log, random = Math.random } = this.#parts.options;
     const { signal } = this.#stop;
+    const certificates = new CertificateRequests();
     for (let failures = 0; !signal.aborted; failures++) {
       const isMove = !isOf(token, this.#identity);
       const server = this.#serverToJoin(failures, isMove);
       try {
         const caPem = isMove ? undefined : this.#identity.caPem;
-        await this.#take(await joinCluster({ server, token, nodeName, caPem, clock, log, signal }));
+        await this.#take(
+          await joinCluster({ server, token, nodeName, caPem, certificates, clock, log, signal }),
+        );
         log.info('joined the cluster anew', { server, node: nodeName });
         return;
       } catch (error) {

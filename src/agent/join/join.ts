@@ -7,7 +7,7 @@ import { LIMITS } from '../../lib/limits.ts';
 import { errorText, type Logger } from '../../lib/log.ts';
 import { readCertificate } from '../../lib/pki/certificate.ts';
 import type { Identity } from './identity.ts';
-import { CertificateRefused, requestCertificate } from './request-certificate.ts';
+import { CertificateRefused, type CertificateRequests } from './request-certificate.ts';
 
 /** Every server's certificate has this name, so that it may be reached under any address. */
 export const SERVER_NAME = 'kubernetes';
@@ -25,6 +25,8 @@ export interface JoinOptions {
   readonly nodeName: string;
   /** The authority that is known already; without it, it is fetched and checked against the token. */
   readonly caPem: string | undefined;
+  /** Kept from one try to the next. */
+  readonly certificates: CertificateRequests;
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -35,11 +37,11 @@ export interface JoinOptions {
  * the server, then shows the secret and asks for a certificate. Throws `JoinRefused` for good, anything else for now.
  */
 export async function joinCluster(options: JoinOptions): Promise<Identity> {
-  const { server, token, nodeName, clock, log, signal } = options;
+  const { server, token, nodeName, certificates, clock, log, signal } = options;
   const caPem = options.caPem ?? (await fetchAuthority(server, token));
   const client = createHttpsClient({ server, ca: caPem, serverName: SERVER_NAME, token: token.secret });
   try {
-    return { caPem, ...(await requestCertificate({ client, nodeName, clock, log, signal })) };
+    return { caPem, ...(await certificates.request({ client, nodeName, clock, log, signal })) };
   } catch (error) {
     throw refusal(error, options) ?? error;
   } finally {

@@ -4,7 +4,7 @@ import { LIMITS } from '../../lib/limits.ts';
 import { errorText, type Logger } from '../../lib/log.ts';
 import type { CertificateAndKey } from '../../lib/pki/certificate.ts';
 import { EARLIEST_NOW_MS, RENEW_BEFORE_MS } from '../../lib/pki/validity.ts';
-import { requestCertificate } from './request-certificate.ts';
+import { CertificateRequests } from './request-certificate.ts';
 
 export interface RenewalOptions {
   /** Has the rights of the node, which may renew its own certificate and no other. */
@@ -25,6 +25,7 @@ export interface RenewalOptions {
 export class Renewal {
   readonly #options: RenewalOptions;
   readonly #abort = new AbortController();
+  readonly #certificates = new CertificateRequests();
   /** Of the 90 days, how much earlier than at their beginning this board renews. */
   readonly #earlierMs: number;
   #timer: Timer | undefined;
@@ -69,7 +70,10 @@ export class Renewal {
     const { client, nodeName, clock, log } = this.#options;
     let nextMs: number = LIMITS.join.renewalRetryMs;
     try {
-      const fresh = await requestCertificate({ client, nodeName, clock, log, signal: this.#abort.signal });
+      const fresh = await this.#certificates.request({
+        ...{ client, nodeName, clock, log },
+        signal: this.#abort.signal,
+      });
       await this.#options.onRenewed(fresh);
       const leftMs = this.#dueInMs();
       if (leftMs > 0) nextMs = leftMs;

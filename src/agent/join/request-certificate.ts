@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { certificateSigningRequests } from '../../api/resources.gen.ts';
+import { isAlreadyExists } from '../../api/status.ts';
 import type { CertificateSigningRequest } from '../../api/types.gen.ts';
 import type { Client } from '../../client/port.ts';
 import { type Clock, sleep } from '../../lib/clock.ts';
@@ -6,14 +8,14 @@ import { LIMITS } from '../../lib/limits.ts';
 import type { Logger } from '../../lib/log.ts';
 import { type CertificateAndKey, readCertificate } from '../../lib/pki/certificate.ts';
 import { createCertificateRequest } from '../../lib/pki/certificate-request.ts';
-import { generateKeyPem, privateKey } from '../../lib/pki/key.ts';
+import { generateKeyPem, privateKey, publicKeyDer } from '../../lib/pki/key.ts';
 
 /** The cluster will not give a certificate; `reason` is that of the condition. */
 export class CertificateRefused extends Error {
   override readonly name = 'CertificateRefused';
   readonly reason: string;
-  constructor(reason: string, message: string) {
-    super(message);
+  constructor(reason: string, message: string, options?: ErrorOptions) {
+    super(message, options);
     this.reason = reason;
   }
 }
@@ -27,32 +29,83 @@ export interface CertificateOptions {
   readonly signal: AbortSignal;
 }
 
+const SUBJECT_GROUP = 'system:nodes';
+const USAGES = ['digital signature', 'client auth'] as const;
+
+/** A request of which nobody has said yet what becomes of it. */
+interface OpenRequest {
+  readonly keyPem: string;
+  readonly csr: CertificateSigningRequest;
+}
+
 /**
- * A new key and the cluster's certificate for it (`system:node:<name>`), by a CertificateSigningRequest. The key never
- * leaves the board. Throws `CertificateRefused`, or what the client throws.
+ * Asks for certificates of one board. A request that nobody answers is taken up again by the next try, under the same
+ * name, as a kubelet does: a board that waits for a person leaves one request behind, not one for each try.
  */
-export async function requestCertificate(options: CertificateOptions): Promise<CertificateAndKey> {
-  const { client, nodeName } = options;
+export class CertificateRequests {
+  #open: OpenRequest | undefined;
+
+  /**
+   * A new key and the cluster's certificate for it (`system:node:<name>`), by a CertificateSigningRequest. The key never
+   * leaves the board. Throws `CertificateRefused`, or what the client throws.
+   */
+  async request(options: CertificateOptions): Promise<CertificateAndKey> {
+    this.#open ??= newRequest(options.nodeName);
+    const { keyPem, csr } = this.#open;
+    try {
+      const certificatePem = await issued(await submitted(csr, options), options);
+      this.#open = undefined;
+      const certificate = readCertificate(certificatePem);
+      if (!certificate?.checkPrivateKey(privateKey(keyPem)))
+        throw new Error('the cluster signed a certificate that does not belong to the key of this board');
+      return { certificatePem, keyPem };
+    } catch (error) {
+      // The next try must not meet the same refusal.
+      if (error instanceof CertificateRefused) this.#open = undefined;
+      throw error;
+    }
+  }
+}
+
+function newRequest(nodeName: string): OpenRequest {
   const keyPem = generateKeyPem();
-  const subject = { commonName: `system:node:${nodeName}`, organizations: ['system:nodes'] };
+  const subject = { commonName: `system:node:${nodeName}`, organizations: [SUBJECT_GROUP] };
   const request = createCertificateRequest({ subject, keyPem });
-  const created = await client.create(
-    certificateSigningRequests,
-    {
-      metadata: { generateName: 'node-csr-' },
-      spec: {
-        request: Buffer.from(request).toString('base64'),
-        signerName: 'kubernetes.io/kube-apiserver-client-kubelet',
-        usages: ['digital signature', 'client auth'],
-      },
+  const csr: CertificateSigningRequest = {
+    metadata: { name: digestedName(keyPem, subject.commonName) },
+    spec: {
+      request: Buffer.from(request).toString('base64'),
+      signerName: 'kubernetes.io/kube-apiserver-client-kubelet',
+      usages: [...USAGES],
     },
-    { signal: options.signal },
-  );
-  const certificatePem = await issued(created, options);
-  const certificate = readCertificate(certificatePem);
-  if (!certificate?.checkPrivateKey(privateKey(keyPem)))
-    throw new Error('the cluster signed a certificate that does not belong to the key of this board');
-  return { certificatePem, keyPem };
+  };
+  return { keyPem, csr };
+}
+
+/** As a kubelet names its first request: by the key and by what is asked for. */
+function digestedName(keyPem: string, commonName: string): string {
+  const hash = createHash('sha512-256');
+  const parts = [publicKeyDer(privateKey(keyPem)), commonName, SUBJECT_GROUP, ...USAGES];
+  for (const part of parts) hash.update(`${Buffer.from(part).toString('base64url')}|`);
+  return `node-csr-${hash.digest('base64url')}`;
+}
+
+/** The request as the cluster has it, since now or since an earlier try. */
+async function submitted(
+  csr: CertificateSigningRequest,
+  { client, signal }: CertificateOptions,
+): Promise<CertificateSigningRequest> {
+  try {
+    return await client.create(certificateSigningRequests, csr, { signal });
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+    const found = await client.get(certificateSigningRequests, { name: csr.metadata.name ?? '' });
+    if (found.spec.request !== csr.spec.request)
+      throw new CertificateRefused('NameTaken', `${csr.metadata.name} is a request of somebody else`, {
+        cause: error,
+      });
+    return found;
+  }
 }
 
 /** Waits until the request is signed or refused. */
@@ -61,6 +114,8 @@ async function issued(
   { client, clock, log, signal }: CertificateOptions,
 ): Promise<string> {
   const { name = '', resourceVersion = '' } = created.metadata;
+  const already = certificateOf(created);
+  if (already !== undefined) return already;
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
   void sleep(clock, LIMITS.join.certificateMs, either).then(

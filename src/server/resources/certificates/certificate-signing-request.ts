@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { humanDuration } from '../../../api/durations.ts';
 import { forbiddenField, invalidValue, required } from '../../../api/field-errors.ts';
 import { copyJson, equalJson } from '../../../api/json-value.ts';
+import { pathSegmentProblems } from '../../../api/names.ts';
 import { certificateSigningRequests } from '../../../api/resources.gen.ts';
 import type { FieldError } from '../../../api/status.ts';
 import type { CertificateSigningRequest } from '../../../api/types.gen.ts';
@@ -141,6 +142,8 @@ export const certificateSigningRequest: ResourceDefinition<CertificateSigningReq
   resource: certificateSigningRequests,
   singular: 'certificatesigningrequest',
   shortNames: ['csr'],
+  // Kubelets name theirs in base64.
+  validateName: pathSegmentProblems,
   columns: [
     nameColumn,
     ageColumn,
