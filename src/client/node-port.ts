@@ -12,7 +12,7 @@ export interface NodeApi {
   /** A byte stream to a port inside the pod's network namespace. */
   portForward(pod: PodRef, port: number): Promise<Duplex>;
   /** A connection to a port of the pod's own address, as anybody in the cluster would make it. Starts no process. */
-  connectPod(pod: PodRef, port: number): Promise<Duplex>;
+  connectPod(pod: PodRef, port: number, signal?: AbortSignal): Promise<Duplex>;
   /** The `stats/summary` document of the kubelet API. */
   statsSummary(): Promise<object>;
   /** One of the documents that a kubelet serves, by its path, such as `/pods`. 404 for any other. */

@@ -493,6 +493,8 @@ export const LIMITS = {
     queueBytes: 2 * 1024 * 1024,
     /** A longer event loses its objects, as upstream's 100 KB. */
     eventChars: 100 * 1024,
+    /** Between two complaints that the log cannot be written. */
+    sayErrorMs: 60_000,
   },
   metrics: {
     /** Series of one family, and characters of one label: both come from clients. */

@@ -95,6 +95,31 @@ describe('a session', () => {
     expect([caller.isOpen, called.isOpen, clock.timers]).toEqual([false, false, 0]);
   });
 
+  it('ends a call that is given up before it is answered, on both sides', async () => {
+    const asked: TunnelCall[] = [];
+    const { clock, caller } = pair((_, call) => void asked.push(call));
+    const abort = new AbortController();
+    const waiting = caller.call('slow', (call) => call.lane(0, 'in'), abort.signal);
+    await turn();
+    abort.abort(new Error('no longer wanted'));
+    await expect(waiting).rejects.toThrow('no longer wanted');
+    await turn();
+    await expect(asked[0]?.ended).resolves.toMatchObject({ message: 'no longer wanted' });
+    expect(clock.timers).toBe(0);
+    await expect(caller.call('late', () => {}, abort.signal)).rejects.toThrow('no longer wanted');
+    expect(asked).toHaveLength(1);
+
+    const other = new AbortController();
+    const answered = caller.call('quick', (call) => call.lane(0, 'in'), other.signal);
+    await turn();
+    asked[1]?.lane(0, 'out');
+    asked[1]?.accept();
+    const lane = await answered;
+    other.abort();
+    expect(lane.destroyed).toBe(false);
+    lane.destroy();
+  });
+
   it('lets what arrived before the end be read, and shows the error after it', async () => {
     const { caller } = pair((_, call) => {
       const lane = call.lane(0, 'out');

@@ -44,17 +44,25 @@ export class TunnelSession {
 
   /**
    * Opens a call; resolves when the other side accepts it and rejects with its error when it does not. `prepare` opens
-   * the lanes: bytes may arrive together with the answer.
+   * the lanes: bytes may arrive together with the answer. An abort before the answer ends the call on both sides and
+   * rejects with the signal's reason; after it the signal means nothing.
    */
-  async call<T>(request: unknown, prepare: (call: TunnelCall) => T): Promise<T> {
+  async call<T>(request: unknown, prepare: (call: TunnelCall) => T, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted();
     if (this.#closedBy !== undefined) throw this.#options.lost(this.#closedBy);
     if (this.#calls.size >= LIMITS.tunnel.calls) throw tooManyCalls();
     this.#last = (this.#last + 1) % 2 ** 32;
     const call = this.#add(this.#last);
     const prepared = prepare(call);
     this.#send({ type: 'open', call: call.id, message: request });
-    await call.accepted;
-    return prepared;
+    const giveUp = (): void => call.close(signal?.reason);
+    signal?.addEventListener('abort', giveUp, { once: true });
+    try {
+      await call.accepted;
+      return prepared;
+    } finally {
+      signal?.removeEventListener('abort', giveUp);
+    }
   }
 
   /** Ends the link and every call on it. */

@@ -68,3 +68,21 @@ it('drops rather than grows, and goes on after an error', async () => {
   await file.close();
   expect(file.errors).toBe(1);
 });
+
+it('says once a minute that it cannot write, and how much was lost', async () => {
+  writeFileSync(join(folder, 'file'), '');
+  const said: unknown[] = [];
+  const file = log({
+    path: join(folder, 'file/audit.log'),
+    log: { ...silentLogger, error: (_, fields) => void said.push(fields?.['events']) },
+  });
+  const write = async (): Promise<void> => {
+    file.write('line');
+    await file.close();
+  };
+  for (let at = 0; at < 5; at++) await write();
+  expect(said).toEqual([1]);
+  await clock.advance(LIMITS.audit.sayErrorMs);
+  for (let at = 0; at < 5; at++) await write();
+  expect([said, file.errors]).toEqual([[1, 5], 10]);
+});

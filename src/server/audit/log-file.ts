@@ -28,6 +28,9 @@ export class AuditLog implements AuditSink {
   #queuedBytes = 0;
   #writing: Promise<void> | undefined;
   #sizeBytes: number | undefined;
+  /** When an error was last said, and events lost since. */
+  #saidMs: number | undefined;
+  #unsaid = 0;
   dropped = 0;
   errors = 0;
 
@@ -61,12 +64,23 @@ export class AuditLog implements AuditSink {
       try {
         await this.#append(`${lines.join('\n')}\n`);
       } catch (error) {
-        this.errors += lines.length;
         this.#sizeBytes = undefined;
-        this.#options.log.error('the audit log cannot be written', { error: errorText(error) });
+        this.#lost(lines.length, error);
       }
     }
     this.#writing = undefined;
+  }
+
+  /** A full disk fails every write: that is said now and then. */
+  #lost(events: number, error: unknown): void {
+    const { clock, log } = this.#options;
+    this.errors += events;
+    this.#unsaid += events;
+    const nowMs = clock.monotonicMs();
+    if (this.#saidMs !== undefined && nowMs - this.#saidMs < LIMITS.audit.sayErrorMs) return;
+    log.error('the audit log cannot be written', { error: errorText(error), events: this.#unsaid });
+    this.#saidMs = nowMs;
+    this.#unsaid = 0;
   }
 
   async #append(text: string): Promise<void> {

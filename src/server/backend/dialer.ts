@@ -68,7 +68,7 @@ export class Dialer {
   async endpoint({ address, port, pod: claimed }: ServiceEndpoint, signal?: AbortSignal): Promise<Duplex> {
     const pod = claimed && this.#find<Pod>(pods, claimed.namespace, claimed.name);
     // Whoever may write slices could name any pod; only the address counts, and it has to be that pod's.
-    if (pod?.status?.podIPs?.some(({ ip }) => ip === address)) return this.pod(pod, port);
+    if (pod?.status?.podIPs?.some(({ ip }) => ip === address)) return this.pod(pod, port, signal);
     const why = this.#refuses(address);
     if (why !== undefined)
       throw apiError('ServiceUnavailable', `endpoint ${JSON.stringify(address)} is not reached: ${why}`);
@@ -76,12 +76,16 @@ export class Dialer {
   }
 
   /** To a port of a pod's own address, through the agent of its node. */
-  async pod({ metadata, spec }: Pod, port: number): Promise<Duplex> {
+  async pod({ metadata, spec }: Pod, port: number, signal?: AbortSignal): Promise<Duplex> {
     const { namespace = '', name = '', uid = '' } = metadata;
     const { nodeName } = spec ?? {};
     if (!nodeName) throw apiError('ServiceUnavailable', `pod ${name} does not have a host assigned`);
     const node = await this.#options.connector.connect(nodeName);
-    return node.connectPod({ namespace, name, uid }, port);
+    const stream = await node.connectPod({ namespace, name, uid }, port, signal);
+    // A node in this process has answered although nobody waits any more.
+    if (signal?.aborted) stream.destroy();
+    signal?.throwIfAborted();
+    return stream;
   }
 
   /** Straight to an address or a name of the host's resolver. */

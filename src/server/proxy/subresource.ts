@@ -127,7 +127,7 @@ export class SubresourceProxy {
         key: `proxy ${pod.metadata.uid} ${backendHost}`,
         // As upstream: whoever may proxy to a pod trusts the cluster's network.
         ...(isTls ? { tls: { serverName: address, insecure: true } } : {}),
-        dial: () => dialer.pod(pod, port),
+        dial: (signal) => dialer.pod(pod, port, signal),
       },
       path: `${target}${search}`,
       headers: { 'x-forwarded-uri': joinPath(prefix, target) },

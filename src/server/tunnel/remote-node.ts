@@ -7,8 +7,8 @@ import { LIMITS } from '../../lib/limits.ts';
 
 /** The API of a node at the other end of a tunnel. Behaves as the one in process. */
 export function remoteNode(session: TunnelSession): NodeApi {
-  const stream = (call: NodeCall, direction: 'in' | 'both'): Promise<Duplex> =>
-    session.call(call, (opened) => opened.lane(ONLY_LANE, direction));
+  const stream = (call: NodeCall, direction: 'in' | 'both', signal?: AbortSignal): Promise<Duplex> =>
+    session.call(call, (opened) => opened.lane(ONLY_LANE, direction), signal);
   const read = async (call: NodeCall): Promise<unknown> => {
     const { do: what } = call;
     const text = await textOf(await stream(call, 'in'), what);
@@ -19,7 +19,7 @@ export function remoteNode(session: TunnelSession): NodeApi {
     exec: (request) => run(session, 'exec', request),
     attach: (request) => run(session, 'attach', request),
     portForward: (pod, port) => stream({ do: 'portForward', pod, port }, 'both'),
-    connectPod: (pod, port) => stream({ do: 'connectPod', pod, port }, 'both'),
+    connectPod: (pod, port, signal) => stream({ do: 'connectPod', pod, port }, 'both', signal),
     statsSummary: async () => (await read({ do: 'statsSummary' })) as object,
     document: async (path) => documentIn(await read({ do: 'document', path })),
   };
