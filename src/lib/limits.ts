@@ -159,6 +159,8 @@ export const LIMITS = {
     retryMaxMs: 30_000,
     /** Asked at once after a first failure: another endpoint may answer. */
     attempts: 4,
+    /** How often one that was available may fail all of them, 100 ms apart, before that counts. */
+    doubts: 2,
     /** How old its OpenAPI index may be before it is read anew for a client. */
     indexMs: 60_000,
   },

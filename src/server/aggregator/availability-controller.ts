@@ -38,6 +38,9 @@ export class AvailabilityController {
   /** The newest verdict on each, and what it was about. */
   readonly #last = new Map<string, { readonly spec: APIService['spec']; readonly verdict: Verdict }>();
 
+  /** How often in a row one that was available did not answer. */
+  readonly #doubts = new Map<string, number>();
+
   constructor(options: AvailabilityOptions) {
     this.#options = options;
     const { clock, log } = options;
@@ -112,6 +115,7 @@ export class AvailabilityController {
     const apiService = cacheOf(apiServices)?.get(undefined, name)?.object() as APIService | undefined;
     if (!apiService) {
       this.#last.delete(name);
+      this.#doubts.delete(name);
       return undefined;
     }
     const remote = known.remotes.find((one) => one.name === name);
@@ -121,17 +125,46 @@ export class AvailabilityController {
       await this.#write(apiService, verdict ?? PASSED);
       return undefined;
     }
+    let list: RemoteAnswer;
     try {
-      await discovery.refresh(remote, await this.#probe(remote));
+      list = await oneOfSeveral(() => this.#ask(remote));
     } catch (error) {
+      if (this.#isDoubtful(apiService)) throw error;
       discovery.lost(remote);
       const url = urlOf(remote);
       const message = `failing or missing response from ${url}: ${(error as Error).message}`;
       await this.#write(apiService, { status: 'False', reason: 'FailedDiscoveryCheck', message });
       throw error;
     }
+    this.#doubts.delete(name);
+    const failure = await this.#discover(remote, list);
     await this.#write(apiService, PASSED);
+    if (failure !== undefined) throw failure;
     return LIMITS.aggregator.recheckMs;
+  }
+
+  /** Several endpoints of which one is broken must not make the condition change all the time: it is asked again first. */
+  #isDoubtful({ metadata: { name = '' }, spec }: APIService): boolean {
+    const last = this.#last.get(name);
+    const doubts = (this.#doubts.get(name) ?? 0) + 1;
+    if (last?.verdict !== PASSED || !equalJson(spec, last.spec) || doubts > LIMITS.aggregator.doubts) {
+      this.#doubts.delete(name);
+      return false;
+    }
+    this.#doubts.set(name, doubts);
+    return true;
+  }
+
+  /** What it serves may be unknown while it is available. */
+  async #discover(remote: RemoteService, list: RemoteAnswer): Promise<Error | undefined> {
+    const { discovery } = this.#options;
+    try {
+      await oneOfSeveral(() => discovery.refresh(remote, list));
+      return undefined;
+    } catch (error) {
+      discovery.lost(remote);
+      return error as Error;
+    }
   }
 
   #backing(remote: RemoteService | undefined): {
@@ -149,18 +182,6 @@ export class AvailabilityController {
         (one) => one.object() as EndpointSlice,
       ),
     };
-  }
-
-  /** Asks once, then several times at once: endpoints are picked at random, and one that answers is enough. */
-  async #probe(remote: RemoteService): Promise<RemoteAnswer> {
-    try {
-      return await this.#ask(remote);
-    } catch {
-      const attempts = Array.from({ length: LIMITS.aggregator.attempts }, () => this.#ask(remote));
-      return await Promise.any(attempts).catch((all: AggregateError) => {
-        throw all.errors.at(-1);
-      });
-    }
   }
 
   async #ask(remote: RemoteService): Promise<RemoteAnswer> {
@@ -182,6 +203,18 @@ export class AvailabilityController {
       .catch((error: unknown) => {
         if (!isNotFound(error)) throw error;
       });
+  }
+}
+
+/** Asks once, then several times at once: endpoints are picked at random, and one that answers is enough. */
+async function oneOfSeveral<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch {
+    const attempts = Array.from({ length: LIMITS.aggregator.attempts }, ask);
+    return await Promise.any(attempts).catch((all: AggregateError) => {
+      throw all.errors.at(-1);
+    });
   }
 }
 

@@ -120,29 +120,31 @@ export function oldEntries(text: string, remote: { group: string; version: strin
     version: version || remote.version,
     kind,
   });
-  const isBelow = (name: unknown): boolean => String(name).includes('/');
-  return resources
-    .filter(({ name }) => !isBelow(name))
-    .map((one) => {
-      const { name, namespaced, singularName, shortNames, categories, verbs } = one;
-      const below = resources.filter((other) => String(other['name']).startsWith(`${String(name)}/`));
-      return {
-        resource: name,
-        responseKind: kindOf(one),
-        scope: namespaced === true ? 'Namespaced' : 'Cluster',
-        singularResource: singularName,
-        verbs,
-        ...(shortNames ? { shortNames } : {}),
-        ...(categories ? { categories } : {}),
-        ...(below.length > 0
-          ? {
-              subresources: below.map((other) => ({
-                subresource: String(other['name']).slice(String(name).length + 1),
-                responseKind: kindOf(other),
-                verbs: other['verbs'],
-              })),
-            }
-          : {}),
-      };
-    });
+  const main: Record<string, unknown>[] = [];
+  const below = new Map<string, Record<string, unknown>[]>();
+  for (const one of resources) {
+    const [parent = '', ...rest] = String(one['name']).split('/');
+    const siblings = below.get(parent);
+    if (rest.length === 0) main.push(one);
+    else if (siblings) siblings.push(one);
+    else below.set(parent, [one]);
+  }
+  return main.map((one) => {
+    const { name, namespaced, singularName, shortNames, categories, verbs } = one;
+    const subresources = (below.get(String(name)) ?? []).map((other) => ({
+      subresource: String(other['name']).slice(String(name).length + 1),
+      responseKind: kindOf(other),
+      verbs: other['verbs'],
+    }));
+    return {
+      resource: name,
+      responseKind: kindOf(one),
+      scope: namespaced === true ? 'Namespaced' : 'Cluster',
+      singularResource: singularName,
+      verbs,
+      ...(shortNames ? { shortNames } : {}),
+      ...(categories ? { categories } : {}),
+      ...(subresources.length > 0 ? { subresources } : {}),
+    };
+  });
 }

@@ -2,6 +2,7 @@ import type { Http2ServerRequest } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import { apiError } from '../../api/status.ts';
 import { CA_CERTS_PATH } from '../../client/join-paths.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { ANONYMOUS } from '../authn/authenticator.ts';
 import type { Authenticator } from '../authn/port.ts';
 import type { RequestHeaders } from '../authn/request-header.ts';
@@ -12,11 +13,14 @@ interface Subject {
   readonly organizations: readonly string[];
   /** A proxy in front of us: it speaks for others and is nobody itself. */
   readonly isProxy: boolean;
+  /** When its certificate ends, which may be long before the connection does. */
+  readonly endMs: number;
 }
 
 /** What tells who asks. */
 export interface Authentication {
   readonly authenticator: Authenticator;
+  readonly clock: Pick<Clock, 'now'>;
   /** Only where proxies in front of this server are believed. */
   readonly requestHeaders?: RequestHeaders | undefined;
 }
@@ -32,12 +36,13 @@ const ANONYMOUS_PATHS: ReadonlySet<string> = new Set(['/healthz', '/livez', '/re
  * (upstream's `anonymous.conditions`).
  */
 export async function authenticate(
-  { authenticator, requestHeaders }: Authentication,
+  { authenticator, clock, requestHeaders }: Authentication,
   request: Http2ServerRequest,
   path: string,
 ): Promise<UserInfo> {
   const token = bearerToken(request);
-  const subject = subjectOf(request, requestHeaders);
+  const connected = subjectOf(request, requestHeaders);
+  const subject = connected && connected.endMs > clock.now() ? connected : undefined;
   const proxied = subject?.isProxy
     ? requestHeaders?.userOf(subject.commonName, request.rawHeaders)
     : undefined;
@@ -91,5 +96,6 @@ function readSubject(socket: TLSSocket, requestHeaders: RequestHeaders | undefin
   // The last one counts where there are more, as upstream.
   const commonName = [subject?.CN ?? []].flat().at(-1);
   if (commonName === undefined) return 'none';
-  return { commonName, organizations: [subject?.O ?? []].flat(), isProxy };
+  const endMs = certificate?.validToDate.getTime() ?? 0;
+  return { commonName, organizations: [subject?.O ?? []].flat(), isProxy, endMs };
 }

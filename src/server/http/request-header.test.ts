@@ -1,5 +1,7 @@
 import { request } from 'node:https';
+import { Pool } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FakeClock } from '../../lib/fake-clock.ts';
 import { issueCertificate } from '../../lib/pki/certificate.ts';
 import { generateKeyPem, publicKeyOf } from '../../lib/pki/key.ts';
 import { startTestServer } from '../test-server.fake.ts';
@@ -75,6 +77,33 @@ function whoAmI(identity: { cert?: string; key?: string }, headers: Record<strin
     sent.end('{}');
   });
 }
+
+describe('a certificate', () => {
+  it('counts until it ends, also on a connection that was opened before', async () => {
+    const clock = new FakeClock(Date.now());
+    const { server } = await startTestServer({ clock });
+    const listening = await server.listen({ host: '127.0.0.1', port: 0, tls });
+    const { cert, key } = tls.clientCertificate('somebody');
+    const pool = new Pool(`https://127.0.0.1:${listening.port}`, {
+      connections: 1,
+      connect: { ca: tls.ca, cert, key },
+    });
+    try {
+      const ask = async (path: string): Promise<number> => {
+        const { statusCode, body } = await pool.request({ path, method: 'GET' });
+        await body.dump();
+        return statusCode;
+      };
+      expect(await ask('/api/v1/namespaces/default')).toBe(200);
+      clock.jump(HOUR_MS + 1000);
+      expect(await ask('/api/v1/namespaces/default')).toBe(401);
+      expect(await ask('/livez')).toBe(200);
+    } finally {
+      await pool.close();
+      await server.close();
+    }
+  });
+});
 
 describe('a proxy in front', () => {
   const headers = { 'X-Remote-User': 'noone', 'X-Remote-Group': ['a', 'b'] };
