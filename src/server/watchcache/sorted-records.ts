@@ -1,55 +1,89 @@
 import { compareKeys } from '../../datastore/keys.ts';
 import type { CacheRecord } from './cache-record.ts';
 
-/** Records in key order. Inserting moves pointers, which for the few thousand objects of a board costs microseconds. */
+/** How many changes may wait for the next list, besides as many as half of the records. */
+const WAITING_CHANGES = 1024;
+
+/**
+ * Records by path, and in key order for who lists them. Writes are many and come one by one, lists are few and walk
+ * over everything anyway: what changed is put into order by the next list, in one pass.
+ */
 export class SortedRecords {
-  readonly #records: CacheRecord[] = [];
+  readonly #byPath = new Map<string, CacheRecord>();
+  /** In order, without the changes that wait. */
+  #sorted: readonly CacheRecord[] = [];
+  /** Paths whose record in `#sorted` is missing or no longer the one that counts. */
+  readonly #changed = new Set<string>();
 
   get size(): number {
-    return this.#records.length;
+    return this.#byPath.size;
   }
 
+  /** In key order; stays as it is when records change later. */
   get all(): readonly CacheRecord[] {
-    return this.#records;
+    this.#settle();
+    return this.#sorted;
   }
 
   get(path: string): CacheRecord | undefined {
-    const record = this.#records[this.#firstAtOrAfter(path)];
-    return record?.path === path ? record : undefined;
+    return this.#byPath.get(path);
   }
 
   /** Adds the record or replaces the one of the same path. Answers what it replaced. */
   set(record: CacheRecord): CacheRecord | undefined {
-    const last = this.#records.at(-1);
-    if (!last || compareKeys(last.path, record.path) < 0) {
-      this.#records.push(record);
-      return undefined;
-    }
-    const at = this.#firstAtOrAfter(record.path);
-    const present = this.#records[at];
-    const replaces = present?.path === record.path;
-    this.#records.splice(at, replaces ? 1 : 0, record);
-    return replaces ? present : undefined;
+    const replaced = this.#byPath.get(record.path);
+    this.#byPath.set(record.path, record);
+    this.#note(record.path);
+    return replaced;
   }
 
   delete(path: string): CacheRecord | undefined {
-    const at = this.#firstAtOrAfter(path);
-    if (this.#records[at]?.path !== path) return undefined;
-    return this.#records.splice(at, 1)[0];
+    const removed = this.#byPath.get(path);
+    if (removed === undefined) return undefined;
+    this.#byPath.delete(path);
+    this.#note(path);
+    return removed;
   }
 
-  /** Everything in a namespace, a copy. */
-  inNamespace(namespace: string): CacheRecord[] {
+  /** Everything in a namespace, in key order. */
+  inNamespace(namespace: string): readonly CacheRecord[] {
+    this.#settle();
     // '0' follows '/', so it ends the namespace.
-    return this.#records.slice(this.#firstAtOrAfter(`${namespace}/`), this.#firstAtOrAfter(`${namespace}0`));
+    return this.#sorted.slice(this.#firstAtOrAfter(`${namespace}/`), this.#firstAtOrAfter(`${namespace}0`));
+  }
+
+  #note(path: string): void {
+    this.#changed.add(path);
+    if (this.#changed.size > WAITING_CHANGES + this.#byPath.size / 2) this.#settle();
+  }
+
+  /** Merges what changed into the order. Makes a new array: somebody may be walking over the old one. */
+  #settle(): void {
+    if (this.#changed.size === 0) return;
+    const news: CacheRecord[] = [];
+    for (const path of this.#changed) {
+      const record = this.#byPath.get(path);
+      if (record !== undefined) news.push(record);
+    }
+    news.sort((one, other) => compareKeys(one.path, other.path));
+    const merged: CacheRecord[] = [];
+    let next = 0;
+    for (const record of this.#sorted) {
+      if (this.#changed.has(record.path)) continue;
+      while (next < news.length && compareKeys(news[next]!.path, record.path) < 0) merged.push(news[next++]!);
+      merged.push(record);
+    }
+    while (next < news.length) merged.push(news[next++]!);
+    this.#sorted = merged;
+    this.#changed.clear();
   }
 
   #firstAtOrAfter(path: string): number {
     let low = 0;
-    let high = this.#records.length;
+    let high = this.#sorted.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (compareKeys((this.#records[middle] as CacheRecord).path, path) < 0) low = middle + 1;
+      if (compareKeys(this.#sorted[middle]!.path, path) < 0) low = middle + 1;
       else high = middle;
     }
     return low;

@@ -68,8 +68,7 @@ export class ResourceCache implements WatchCache {
     const { namespaced } = this.#options.factory;
     const records =
       namespace === undefined || !namespaced ? this.#records.all : this.#records.inNamespace(namespace);
-    if (matches) return records.filter(matches);
-    return records === this.#records.all ? records.slice() : records;
+    return matches ? records.filter(matches) : records;
   }
 
   ownedBy(uid: string): readonly CachedObject[] {
