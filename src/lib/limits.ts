@@ -48,6 +48,9 @@ export const LIMITS = {
     quantityChars: 128,
     quantityExponent: 128,
     selectorChars: 64 * 1024,
+    /** Names of fields whose path elements are kept, and how long one may be. */
+    fieldElements: 2048,
+    fieldElementChars: 64,
     /** Unknown or duplicate fields named in one answer, as upstream. */
     strictErrors: 100,
     /** YAML takes a second to parse where JSON takes ten milliseconds; kubectl and helm send JSON. */

@@ -75,6 +75,8 @@ class SeriesMap<T> {
   readonly #series = new Map<string, T>();
   /** The same by their bare values: a request that is like others before costs no text. */
   readonly #known = new Map<string, T>();
+  /** The one asked for last: most requests are like the one before. */
+  #last: { readonly values: LabelValues; readonly series: T } | undefined;
   readonly #names: readonly string[];
   readonly #make: () => T;
 
@@ -84,9 +86,14 @@ class SeriesMap<T> {
   }
   /** What lies beyond the bound counts into a series that nobody sees. */
   of(values: LabelValues): T {
+    const last = this.#last;
+    if (last !== undefined && isSame(last.values, values)) return last.series;
     const key = values.join('\n');
     const known = this.#known.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.#last = { values, series: known };
+      return known;
+    }
     const text = labelText(this.#names, values);
     const found = this.#series.get(text) ?? this.#make();
     if (this.#series.size < LIMITS.metrics.series) this.#series.set(text, found);
@@ -105,6 +112,12 @@ class SeriesMap<T> {
   entries(): Iterable<[string, T]> {
     return this.#series;
   }
+}
+
+function isSame(one: LabelValues, other: LabelValues): boolean {
+  if (one.length !== other.length) return false;
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false;
+  return true;
 }
 
 export class Counter {

@@ -1,3 +1,4 @@
+import { LIMITS } from '../../lib/limits.ts';
 import { isObject, type JsonObject, own } from '../json-value.ts';
 import type { TypeNode } from '../type-node.ts';
 
@@ -7,7 +8,17 @@ import type { TypeNode } from '../type-node.ts';
  */
 export type PathElement = string;
 
-export const fieldElement = (name: string): PathElement => `f:${name}`;
+/** Elements of names seen before: schemas have so many fields, and a text made anew costs a lookup with each use. */
+const elements = new Map<string, PathElement>();
+
+export function fieldElement(name: string): PathElement {
+  const known = elements.get(name);
+  if (known !== undefined) return known;
+  const element = `f:${name}`;
+  if (elements.size < LIMITS.api.fieldElements && name.length <= LIMITS.api.fieldElementChars)
+    elements.set(name, element);
+  return element;
+}
 
 /** Thrown for an item that cannot be identified; the text is upstream's. */
 export class ItemError extends Error {}

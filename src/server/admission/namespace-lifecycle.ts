@@ -1,7 +1,7 @@
 import { namespaces } from '../../api/resources.gen.ts';
-import { apiError, forbidden, isNotFound, notFound } from '../../api/status.ts';
+import { apiError, forbidden, notFound } from '../../api/status.ts';
 import type { Namespace } from '../../api/types.gen.ts';
-import type { AdmissionAttributes, AdmissionPlugin } from './port.ts';
+import type { AdmissionAttributes, AdmissionContext, AdmissionPlugin } from './port.ts';
 
 /** Namespaces that a cluster cannot be without. */
 const IMMORTAL: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public']);
@@ -15,13 +15,13 @@ function isNamespace({ resource }: AdmissionAttributes): boolean {
  * Nothing is written into a namespace that does not exist, nothing new into one that is being deleted, and the
  * namespaces that a cluster needs stay.
  */
-export function namespaceLifecycle(): AdmissionPlugin {
+export function namespaceLifecycle({ cacheOf }: Pick<AdmissionContext, 'cacheOf'>): AdmissionPlugin {
   return {
     name: 'NamespaceLifecycle',
     handles: ({ operation }) => operation !== 'CONNECT',
     // Before other plugins look for things in the namespace, so that its absence is what the client hears.
-    async mutate(attributes) {
-      const { operation, namespace, name, client } = attributes;
+    mutate(attributes) {
+      const { operation, namespace, name } = attributes;
       if (isNamespace(attributes)) {
         if (operation === 'DELETE' && IMMORTAL.has(name)) {
           throw forbidden(namespaces, name, 'this namespace may not be deleted');
@@ -30,13 +30,8 @@ export function namespaceLifecycle(): AdmissionPlugin {
       }
       if (namespace === '' || operation === 'DELETE' || attributes.resource.resource === ACCESS_REVIEW)
         return;
-      let found: Namespace;
-      try {
-        found = await client.get(namespaces, { name: namespace });
-      } catch (error) {
-        if (isNotFound(error)) throw notFound(namespaces, namespace);
-        throw error;
-      }
+      const found = cacheOf(namespaces)?.get(undefined, namespace)?.object() as Namespace | undefined;
+      if (found === undefined) throw notFound(namespaces, namespace);
       if (operation === 'CREATE' && found.status?.phase === 'Terminating') throw terminating(attributes);
     },
   };

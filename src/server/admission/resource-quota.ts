@@ -4,7 +4,7 @@ import type { KubeObject } from '../../api/resource.ts';
 import { resourceQuotas } from '../../api/resources.gen.ts';
 import type { Pod, ResourceQuota } from '../../api/types.gen.ts';
 import { LIMITS } from '../../lib/limits.ts';
-import type { AdmissionAttributes, AdmissionPlugin } from './port.ts';
+import type { AdmissionAttributes, AdmissionContext, AdmissionPlugin } from './port.ts';
 import { createsPod, refuse } from './refuse.ts';
 
 /** Something admitted a moment ago that the cache may not show yet. */
@@ -22,41 +22,44 @@ const COMPUTE = ['cpu', 'memory', 'requests.cpu', 'requests.memory', 'limits.cpu
  * Refuses what would use more than a ResourceQuota of the namespace allows. Usage is counted from what is stored,
  * plus what was admitted but is not stored yet; nothing is counted in namespaces without quotas.
  */
-export function resourceQuota(): AdmissionPlugin {
+export function resourceQuota({ cacheOf }: Pick<AdmissionContext, 'cacheOf'>): AdmissionPlugin {
   const reserved = new Map<string, Reservation[]>();
   return {
     name: 'ResourceQuota',
     handles: ({ operation, subresource, namespace }) =>
       namespace !== '' && subresource === '' && (operation === 'CREATE' || operation === 'UPDATE'),
-    async validate(attributes) {
-      const { client, namespace, object, oldObject, resource, clock } = attributes;
-      if (object === undefined) return;
-      const { items: quotas } = await client.list(resourceQuotas, { namespace });
-      if (quotas.length === 0) return;
-      const wanted = increase(quotaUsage(resource, object), oldObject && quotaUsage(resource, oldObject));
-      const { items: stored } = await client.list(resource, { namespace });
-      // From here to the new reservation nothing is awaited: two requests cannot both take the last place.
-      const nowMs = clock.monotonicMs();
-      const pending = (reserved.get(namespace) ?? []).filter(({ untilMs }) => untilMs > nowMs);
-      const known = new Set(stored.map(({ metadata }) => metadata.uid));
-      const waiting = pending.filter((one) => one.resource === resource.resource && !known.has(one.uid));
-      const counted = [
-        ...stored.map((one) => ({ object: one, usage: quotaUsage(resource, one) })),
-        ...waiting,
-      ];
-      for (const quota of quotas) check(attributes, quota, wanted, counted);
-      if (attributes.dryRun || Object.keys(wanted).length === 0 || oldObject !== undefined) return;
-      const untilMs = nowMs + LIMITS.admission.quotaReservationMs;
-      const uid = object.metadata.uid ?? '';
-      const still = pending.filter((one) => one.resource !== resource.resource || waiting.includes(one));
-      reserved.set(namespace, [
-        ...still,
-        { uid, resource: resource.resource, usage: wanted, object, untilMs },
-      ]);
-      if (reserved.size > LIMITS.admission.quotaNamespaces)
-        reserved.delete(reserved.keys().next().value ?? '');
+    validate(attributes) {
+      const { namespace, object } = attributes;
+      const cache = cacheOf(resourceQuotas);
+      // Most clusters have none: nothing is made or awaited for them.
+      if (object === undefined || cache === undefined || cache.size === 0) return undefined;
+      const quotas = cache.list({ namespace }).map((one) => one.object() as ResourceQuota);
+      return quotas.length === 0 ? undefined : admit(attributes, object, quotas);
     },
   };
+
+  async function admit(
+    attributes: AdmissionAttributes,
+    object: KubeObject,
+    quotas: readonly ResourceQuota[],
+  ): Promise<void> {
+    const { client, namespace, oldObject, resource, clock } = attributes;
+    const wanted = increase(quotaUsage(resource, object), oldObject && quotaUsage(resource, oldObject));
+    const { items: stored } = await client.list(resource, { namespace });
+    // From here to the new reservation nothing is awaited: two requests cannot both take the last place.
+    const nowMs = clock.monotonicMs();
+    const pending = (reserved.get(namespace) ?? []).filter(({ untilMs }) => untilMs > nowMs);
+    const known = new Set(stored.map(({ metadata }) => metadata.uid));
+    const waiting = pending.filter((one) => one.resource === resource.resource && !known.has(one.uid));
+    const counted = [...stored.map((one) => ({ object: one, usage: quotaUsage(resource, one) })), ...waiting];
+    for (const quota of quotas) check(attributes, quota, wanted, counted);
+    if (attributes.dryRun || Object.keys(wanted).length === 0 || oldObject !== undefined) return;
+    const untilMs = nowMs + LIMITS.admission.quotaReservationMs;
+    const uid = object.metadata.uid ?? '';
+    const still = pending.filter((one) => one.resource !== resource.resource || waiting.includes(one));
+    reserved.set(namespace, [...still, { uid, resource: resource.resource, usage: wanted, object, untilMs }]);
+    if (reserved.size > LIMITS.admission.quotaNamespaces) reserved.delete(reserved.keys().next().value ?? '');
+  }
 }
 
 /** What an update adds; all of it on create. */

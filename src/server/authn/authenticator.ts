@@ -49,11 +49,18 @@ export function createAuthenticator(options: AuthenticatorOptions): TokenAuthent
     return user && own.length > 0 ? { user: authenticated(user), audiences: own } : undefined;
   };
 
+  // A connection shows the same one with each of its requests.
+  const owners = new WeakMap<object, UserInfo>();
   return {
     authenticateToken,
     async authenticate({ certificate, token, audiences = [] }) {
-      if (certificate && certificate.commonName !== '')
-        return authenticated({ name: certificate.commonName, groups: certificate.organizations });
+      if (certificate && certificate.commonName !== '') {
+        const known = owners.get(certificate);
+        if (known) return known;
+        const user = authenticated({ name: certificate.commonName, groups: certificate.organizations });
+        owners.set(certificate, user);
+        return user;
+      }
       if (token === undefined || token === '') return undefined;
       try {
         const found = authenticateToken(token, audiences);

@@ -53,6 +53,8 @@ export class Fairness {
   #schemas: readonly FlowSchema[] = [];
   /** Schemas that speak of a user, in order; the same for every request of that user. */
   readonly #candidates = new Map<string, readonly Candidate[]>();
+  /** The same for users that come with many requests, such as that of a connection's certificate. */
+  #ofUser = new WeakMap<UserInfo, readonly Candidate[]>();
   #waiting = 0;
   readonly metrics: FairnessMetrics;
 
@@ -84,6 +86,7 @@ export class Fairness {
     }
     this.#schemas = withMissing(schemas, MANDATORY_SCHEMAS).toSorted(byPrecedence);
     this.#candidates.clear();
+    this.#ofUser = new WeakMap();
     this.#dispatch();
   }
 
@@ -124,6 +127,15 @@ export class Fairness {
   }
 
   #candidatesOf(user: UserInfo): readonly Candidate[] {
+    let found = this.#ofUser.get(user);
+    if (found === undefined) {
+      found = this.#findCandidates(user);
+      this.#ofUser.set(user, found);
+    }
+    return found;
+  }
+
+  #findCandidates(user: UserInfo): readonly Candidate[] {
     const key = `${user.name}\n${user.groups.join('\n')}`;
     const known = this.#candidates.get(key);
     if (known) return known;

@@ -33,6 +33,8 @@ export interface Exchange {
   readonly audit: AuditRecord | undefined;
   /** Room for bodies, shared by all requests. */
   readonly bodies: ByteBudget;
+  /** It is about a resource that is served. */
+  readonly isServed: boolean;
   /** The request no longer holds up others, although its answer goes on (a watch that has begun). */
   readonly release: () => void;
   readonly disconnect: Disconnect;

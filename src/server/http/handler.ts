@@ -80,6 +80,7 @@ export async function handleRequest(
     clock: context.clock,
     bodies: context.bodies,
     audit: undefined,
+    isServed: false,
     release: () => held.release(),
   };
   let info: RequestInfo | undefined;
@@ -203,19 +204,23 @@ function isLong(info: RequestInfo): boolean {
 
 function count(
   { metrics, registry }: HandlerContext,
-  { request, response, query, disconnect }: Exchange,
+  { request, response, query, disconnect, isServed }: Exchange,
   info: RequestInfo | undefined,
   durationMs: number,
 ): void {
   const { method } = request;
-  const known = info?.isResource && !registry.find(info) ? undefined : info;
+  const known = info?.isResource && !isServed && !registry.find(info) ? undefined : info;
   const contentType = request.headers['content-type'] ?? '';
   const isDryRun = query.has('dryRun');
   metrics.count({ info: known, method, contentType, isDryRun, code: response.statusCode, durationMs });
   if (disconnect.happened) metrics.aborted(known, method, contentType);
 }
 
-async function dispatch(context: HandlerContext, exchange: Exchange, info: RequestInfo): Promise<void> {
+async function dispatch(
+  context: HandlerContext,
+  exchange: { -readonly [K in keyof Exchange]: Exchange[K] },
+  info: RequestInfo,
+): Promise<void> {
   const remote = context.aggregator.match(exchange.path);
   if (remote) return context.aggregator.serve(exchange, remote);
   if (!info.isResource) {
@@ -226,6 +231,7 @@ async function dispatch(context: HandlerContext, exchange: Exchange, info: Reque
   if (!endpoint || !fitsScope(info, endpoint.resource.namespaced)) {
     throw apiError('NotFound', 'the server could not find the requested resource', { details: {} });
   }
+  exchange.isServed = true;
   if (endpoint.warning !== undefined) exchange.warnings.push(endpoint.warning);
   await endpoint.open?.();
   const { watches, streams, schemas, clock } = context;

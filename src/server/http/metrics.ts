@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Clock } from '../../lib/clock.ts';
-import { MetricRegistry, type Sample } from '../../lib/metrics.ts';
+import { type HistogramSeries, MetricRegistry, type Sample } from '../../lib/metrics.ts';
 import { VERSION } from '../../lib/version.ts';
 import type { RequestInfo } from './request-info.ts';
 
@@ -105,14 +105,14 @@ export class Metrics {
     this.#aborts.add([verb, ...rest.slice(0, 5)]);
   }
 
-  admitted(
+  /** How long one plugin takes for one operation. */
+  admission(
     plugin: string,
     type: 'admit' | 'validate',
     operation: string,
     rejected: boolean,
-    ms: number,
-  ): void {
-    this.#plugins.of(plugin, operation, String(rejected), type).observe(ms / 1000);
+  ): HistogramSeries {
+    return this.#plugins.of(plugin, operation, String(rejected), type);
   }
 
   /** Further families, written by somebody else. */

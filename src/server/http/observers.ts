@@ -1,7 +1,7 @@
 import type { Datastore, Write } from '../../datastore/port.ts';
 import type { Clock } from '../../lib/clock.ts';
-import type { MetricRegistry } from '../../lib/metrics.ts';
-import type { AdmissionPlugin } from '../admission/port.ts';
+import type { HistogramSeries, MetricRegistry } from '../../lib/metrics.ts';
+import type { AdmissionOperation, AdmissionPlugin } from '../admission/port.ts';
 import type { Registry } from '../registry/registry.ts';
 import { countObjects } from '../registry/served-resource.ts';
 import type { Metrics } from './metrics.ts';
@@ -12,24 +12,35 @@ const STORAGE_SECONDS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 1, 2, 5, 10, 30
 export function timedPlugin(plugin: AdmissionPlugin, metrics: Metrics, clock: Clock): AdmissionPlugin {
   const timed = (type: 'admit' | 'validate', run: AdmissionPlugin['mutate']): AdmissionPlugin['mutate'] => {
     if (!run) return undefined;
+    const admitted = new Map<AdmissionOperation, HistogramSeries>();
+    const done = (operation: AdmissionOperation, startMs: number): void => {
+      let series = admitted.get(operation);
+      if (series === undefined) {
+        series = metrics.admission(plugin.name, type, operation, false);
+        admitted.set(operation, series);
+      }
+      series.observe((clock.monotonicMs() - startMs) / 1000);
+    };
+    const failed = (operation: AdmissionOperation, startMs: number, error: unknown): never => {
+      const series = metrics.admission(plugin.name, type, operation, true);
+      series.observe((clock.monotonicMs() - startMs) / 1000);
+      throw error;
+    };
     return (attributes) => {
+      const { operation } = attributes;
       const startMs = clock.monotonicMs();
-      const done = (rejected: boolean): void => {
-        const tookMs = clock.monotonicMs() - startMs;
-        metrics.admitted(plugin.name, type, attributes.operation, rejected, tookMs);
-      };
-      const failed = (error: unknown): never => {
-        done(true);
-        throw error;
-      };
       try {
         const running = run.call(plugin, attributes);
-        if (running) return running.then(() => done(false), failed);
-        done(false);
-        return undefined;
+        if (running) {
+          return running.then(
+            () => done(operation, startMs),
+            (error: unknown) => failed(operation, startMs, error),
+          );
+        }
       } catch (error) {
-        return failed(error);
+        return failed(operation, startMs, error);
       }
+      return done(operation, startMs);
     };
   };
   const mutate = timed('admit', plugin.mutate);
@@ -50,24 +61,22 @@ export function observedDatastore(datastore: Datastore, registry: MetricRegistry
     help: 'Writes that the datastore refused or failed.',
     labels: ['operation', 'type'],
   });
+  const commit: Datastore['commit'] = (writes, durability) => {
+    const startMs = clock.monotonicMs();
+    const committed = datastore.commit(writes, durability);
+    committed.then(
+      () => durations.of(...labelsOf(writes)).observe((clock.monotonicMs() - startMs) / 1000),
+      () => errors.add(labelsOf(writes)),
+    );
+    return committed;
+  };
   return new Proxy(datastore, {
     get(target, property) {
       if (property !== 'commit') {
         const value: unknown = Reflect.get(target, property, target);
         return typeof value === 'function' ? value.bind(target) : value;
       }
-      return async (...args: Parameters<Datastore['commit']>) => {
-        const startMs = clock.monotonicMs();
-        const labels = labelsOf(args[0]);
-        try {
-          const result = await target.commit(...args);
-          durations.of(...labels).observe((clock.monotonicMs() - startMs) / 1000);
-          return result;
-        } catch (error) {
-          errors.add(labels);
-          throw error;
-        }
-      };
+      return commit;
     },
   });
 }
@@ -76,8 +85,12 @@ function labelsOf([write]: readonly Write[]): [operation: string, type: string] 
   if (!write) return ['', ''];
   const operation = write.value === undefined ? 'delete' : write.expectedRevision === 0 ? 'create' : 'update';
   // `/registry/<group>/<resource>/…`
-  const [, , group = '', resource = ''] = write.key.split('/', 4);
-  return [operation, group === 'core' ? resource : `${resource}.${group}`];
+  const { key } = write;
+  const group = key.indexOf('/', 1) + 1;
+  const resource = key.indexOf('/', group) + 1;
+  const name = key.slice(resource, key.indexOf('/', resource));
+  const isCore = key.startsWith('core/', group);
+  return [operation, isCore ? name : `${name}.${key.slice(group, resource - 1)}`];
 }
 
 /** How many objects there are of each resource. */

@@ -18,29 +18,62 @@ export interface Admission {
   readonly deleteOptions?: object;
 }
 
-function attributesOf(
-  served: ServedResource,
-  request: WriteRequest,
-  { deleteOptions, ...admission }: Admission,
-): AdmissionAttributes {
-  const { engine, definition } = served;
-  return {
-    ...admission,
-    resource: definition.resource,
-    requested: (request.resource && engine.findResource(request.resource)) ?? definition.resource,
-    get options() {
-      return operationOptions(admission.operation, request, deleteOptions);
-    },
-    namespace: request.namespace,
-    name: admission.name ?? request.name,
-    user: request.user,
-    dryRun: request.dryRun,
-    reinvocation: new Reinvocation(),
-    client: engine.client,
-    clock: engine.clock,
-    warn: request.warn,
-    annotate: (key, value) => request.annotate?.(key, value),
-  };
+/** A class: accessors of an object literal would be defined anew for each write. */
+class Attributes implements AdmissionAttributes {
+  readonly operation: AdmissionOperation;
+  readonly subresource: string;
+  readonly object?: KubeObject;
+  readonly oldObject?: KubeObject;
+  readonly shown?: NonNullable<AdmissionAttributes['shown']>;
+  readonly resource: AdmissionAttributes['resource'];
+  readonly requested: AdmissionAttributes['resource'];
+  readonly namespace: string;
+  readonly name: string;
+  readonly user: AdmissionAttributes['user'];
+  readonly dryRun: boolean;
+  readonly reinvocation = new Reinvocation();
+  readonly client: AdmissionAttributes['client'];
+  readonly clock: AdmissionAttributes['clock'];
+  readonly warn: AdmissionAttributes['warn'];
+  readonly annotate: AdmissionAttributes['annotate'] = (key, value) => this.#request.annotate?.(key, value);
+  readonly #request: WriteRequest;
+  readonly #deleteOptions: object | undefined;
+
+  constructor({ engine, definition }: ServedResource, request: WriteRequest, admission: Admission) {
+    const { operation, subresource, object, oldObject, shown, name, deleteOptions } = admission;
+    this.operation = operation;
+    this.subresource = subresource;
+    if (object !== undefined) this.object = object;
+    if (oldObject !== undefined) this.oldObject = oldObject;
+    if (shown !== undefined) this.shown = shown;
+    this.resource = definition.resource;
+    this.requested = requestedResource(engine, definition.resource, request.resource);
+    this.namespace = request.namespace;
+    this.name = name ?? request.name;
+    this.user = request.user;
+    this.dryRun = request.dryRun;
+    this.client = engine.client;
+    this.clock = engine.clock;
+    this.warn = request.warn;
+    this.#request = request;
+    this.#deleteOptions = deleteOptions;
+  }
+
+  get options(): object | undefined {
+    return operationOptions(this.operation, this.#request, this.#deleteOptions);
+  }
+}
+
+/** The resource in the version of the request; mostly that of the stored one. */
+function requestedResource(
+  engine: ServedResource['engine'],
+  stored: AdmissionAttributes['resource'],
+  asked: WriteRequest['resource'],
+): AdmissionAttributes['resource'] {
+  const isStored =
+    asked === undefined ||
+    (asked.resource === stored.resource && asked.group === stored.group && asked.version === stored.version);
+  return isStored ? stored : (engine.findResource(asked) ?? stored);
 }
 
 const OPTIONS_KINDS = { CREATE: 'CreateOptions', UPDATE: 'UpdateOptions', DELETE: 'DeleteOptions' } as const;
@@ -71,7 +104,7 @@ export async function admitMutating(
   request: WriteRequest,
   admission: Admission,
 ): Promise<boolean> {
-  const attributes = attributesOf(served, request, admission);
+  const attributes = new Attributes(served, request, admission);
   const { reinvocation } = attributes;
   const touched = await mutateOnce(served, attributes);
   if (!reinvocation.isWanted) return touched;
@@ -98,7 +131,7 @@ export async function admitValidating(
   request: WriteRequest,
   admission: Admission,
 ): Promise<void> {
-  const attributes = attributesOf(served, request, admission);
+  const attributes = new Attributes(served, request, admission);
   for (const plugin of served.engine.admission) {
     if (!plugin.validate || plugin.handles?.(attributes) === false) continue;
     const running = plugin.validate(attributes);
@@ -106,18 +139,29 @@ export async function admitValidating(
   }
 }
 
+/** What the hooks of a strategy are given, likewise a class. */
+class Context implements StrategyContext {
+  readonly client: StrategyContext['client'];
+  readonly allocators: StrategyContext['allocators'];
+  readonly user: StrategyContext['user'];
+  readonly dryRun: boolean;
+  readonly #engine: ServedResource['engine'];
+  readonly now = (): string => rfc3339(this.#engine.clock.now());
+
+  constructor({ engine }: ServedResource, { user, dryRun }: WriteRequest) {
+    this.client = engine.client;
+    this.allocators = engine.allocators;
+    this.user = user;
+    this.dryRun = dryRun;
+    this.#engine = engine;
+  }
+
+  /** Only there once authorization is, which itself starts by writing default roles. */
+  get reviews(): StrategyContext['reviews'] {
+    return this.#engine.reviews;
+  }
+}
+
 export function strategyContext(served: ServedResource, request: WriteRequest): StrategyContext {
-  const { engine } = served;
-  const { client, allocators, clock } = engine;
-  return {
-    client,
-    allocators,
-    // Only there once authorization is, which itself starts by writing default roles.
-    get reviews() {
-      return engine.reviews;
-    },
-    user: request.user,
-    now: () => rfc3339(clock.now()),
-    dryRun: request.dryRun,
-  };
+  return new Context(served, request);
 }

@@ -22,10 +22,13 @@ export interface Endpoint {
 /** What is served, by group, version and resource. Grows and shrinks with custom resources. */
 export class Registry {
   readonly #endpoints = new Map<string, Endpoint>();
+  /** By group and resource; made anew when what is served has changed. */
+  #stored: Map<string, ServedResource> | undefined;
   readonly #listeners = new Set<() => void>();
 
   add(endpoint: Endpoint): void {
     this.#endpoints.set(keyOf(endpoint.resource), endpoint);
+    this.#stored = undefined;
   }
   /** Takes some away and puts others in their place, at once; then tells the listeners. */
   replace(gone: readonly Endpoint[], present: readonly Endpoint[]): void {
@@ -33,6 +36,7 @@ export class Registry {
       const key = keyOf(endpoint.resource);
       if (this.#endpoints.get(key) === endpoint) this.#endpoints.delete(key);
     }
+    this.#stored = undefined;
     for (const endpoint of present) this.add(endpoint);
     for (const listener of this.#listeners) listener();
   }
@@ -45,10 +49,16 @@ export class Registry {
   }
   /** A resource in whatever version it is stored. */
   findStored(resource: { group: string; resource: string }): ServedResource | undefined {
-    for (const { resource: one, served, conversion } of this.#endpoints.values()) {
-      if (!conversion && one.group === resource.group && one.resource === resource.resource) return served;
+    this.#stored ??= this.#findStored();
+    return this.#stored.get(`${resource.group}/${resource.resource}`);
+  }
+  #findStored(): Map<string, ServedResource> {
+    const stored = new Map<string, ServedResource>();
+    for (const { resource, served, conversion } of this.#endpoints.values()) {
+      const key = `${resource.group}/${resource.resource}`;
+      if (!conversion && !stored.has(key)) stored.set(key, served);
     }
-    return undefined;
+    return stored;
   }
   /** The other versions, and groups, under which the same objects are served. */
   equivalents(resource: Resource): readonly Resource[] {
