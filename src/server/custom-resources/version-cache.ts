@@ -93,6 +93,12 @@ class InVersion implements CachedObject {
   json(): Buffer {
     return withApiVersion(this.#stored.json(), this.apiVersion);
   }
+  get jsonBytes(): number {
+    return this.#stored.jsonBytes - this.#stored.apiVersion.length + this.apiVersion.length;
+  }
+  writeJson(target: Buffer, at: number): void {
+    target.set(this.json(), at);
+  }
   object(): KubeObject {
     return { ...this.#stored.object(), apiVersion: this.apiVersion };
   }

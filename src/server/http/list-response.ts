@@ -1,4 +1,3 @@
-import type { Writable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { apiVersionOf } from '../../api/resource.ts';
 import { LIMITS } from '../../lib/limits.ts';
@@ -7,6 +6,7 @@ import type { Endpoint } from '../registry/registry.ts';
 import { toClient } from '../registry/registry.ts';
 import { type Exchange, setWarnings } from './exchange.ts';
 import { acceptsGzip } from './negotiate.ts';
+import { Piece, StreamedBody } from './streamed-body.ts';
 
 /** The list's own fields, as upstream orders them. */
 export function listMetadata(page: ListPage): object {
@@ -18,8 +18,8 @@ export function listMetadata(page: ListPage): object {
 }
 
 /**
- * Streams a list whose items are bytes already, a chunk at a time as the client takes them: never one great string,
- * never more than a chunk in memory beyond what the cache holds anyway.
+ * Streams a list whose items are bytes already, a piece at a time as the client takes them: never one great string,
+ * never more than a piece in memory beyond what the cache holds anyway.
  */
 export async function sendList(exchange: Exchange, endpoint: Endpoint, page: ListPage): Promise<void> {
   const { request, response } = exchange;
@@ -30,70 +30,120 @@ export async function sendList(exchange: Exchange, endpoint: Endpoint, page: Lis
     response.end();
     return;
   }
-  if (exchange.audit?.wantsResponse && !sizeAtLeast(page.items, LIMITS.audit.eventChars))
-    exchange.audit.responseObject(Buffer.concat([...listChunks(endpoint, page)]));
-  const zip =
-    acceptsGzip(request.headers['accept-encoding']) && sizeAtLeast(page.items, LIMITS.http.gzipFromBytes);
-  let out: Writable = response;
-  if (zip) {
-    response.setHeader('content-encoding', 'gzip');
-    response.setHeader('vary', 'Accept-Encoding');
-    const gzip = createGzip({ level: 1 });
-    gzip.pipe(response);
-    // A client that leaves must not leave the compressor waiting for it.
-    response.once('close', () => gzip.destroy());
-    out = gzip;
+  if (exchange.audit?.wantsResponse && !isAtLeast(page, LIMITS.audit.eventChars))
+    exchange.audit.responseObject(listJson(endpoint, page));
+  const zip = acceptsGzip(request.headers['accept-encoding']) && isAtLeast(page, LIMITS.http.gzipFromBytes);
+  const body = zip ? compressed(exchange) : new StreamedBody(exchange);
+  const list = new ListPieces(endpoint, page);
+  let goOn: () => void = () => {};
+  exchange.disconnect.onceHappened(() => goOn());
+  while (!list.isOver && !exchange.disconnect.happened) {
+    if (body.write(list.next(body.isChunked))) list.renew();
+    else
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+        body.whenDrained(resolve);
+      });
   }
-  for (const chunk of listChunks(endpoint, page)) {
-    if (exchange.disconnect.happened) break;
-    if (!out.write(chunk)) await drained(out);
-  }
-  out.end();
+  body.end();
 }
 
-const COMMA = Buffer.from(',');
+/** What a list is written to. */
+type Body = Pick<StreamedBody, 'isChunked' | 'write' | 'whenDrained' | 'end'>;
+
+function compressed({ response }: Exchange): Body {
+  response.setHeader('content-encoding', 'gzip');
+  response.setHeader('vary', 'Accept-Encoding');
+  const gzip = createGzip({ level: 1 });
+  gzip.pipe(response);
+  // A client that leaves must not leave the compressor waiting for it.
+  response.once('close', () => gzip.destroy());
+  return {
+    isChunked: false,
+    write: (bytes) => gzip.write(bytes),
+    whenDrained: (callback) => gzip.once('drain', callback),
+    end: () => gzip.end(),
+  };
+}
+
+/** The whole list at once. */
+export function listJson(endpoint: Endpoint, page: ListPage): Buffer {
+  const list = new ListPieces(endpoint, page);
+  const pieces: Buffer[] = [];
+  while (!list.isOver) {
+    pieces.push(list.next(false));
+    list.renew();
+  }
+  return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
+}
+
+const TAIL = ']}\n';
 
 /** Head, items joined by commas, tail: in pieces of about `listChunkBytes`. */
-export function* listChunks(endpoint: Endpoint, page: ListPage): Generator<Buffer> {
-  const { resource, conversion, served } = endpoint;
+class ListPieces {
+  readonly #endpoint: Endpoint;
+  readonly #items: readonly ListedObject[];
+  readonly #piece: Piece;
+  #next = 0;
+  isOver = false;
+
+  constructor(endpoint: Endpoint, page: ListPage) {
+    this.#endpoint = endpoint;
+    this.#items = page.items;
+    const head = Buffer.from(headOf(endpoint, page));
+    // Short lists need no large piece.
+    const sizeBytes = head.length + sizeUpTo(page.items, LIMITS.http.listChunkBytes) + TAIL.length;
+    this.#piece = new Piece(endpoint.conversion ? LIMITS.http.listChunkBytes : sizeBytes);
+    if (this.#piece.hasRoom(head.length)) this.#piece.addBytes(head);
+  }
+
+  /** The next piece. Its bytes change with the next call, unless `renew` comes first. */
+  next(isChunked: boolean): Buffer {
+    while (this.#next < this.#items.length && this.#add(this.#items[this.#next] as ListedObject))
+      this.#next++;
+    if (this.#next === this.#items.length && this.#piece.hasRoom(TAIL.length)) {
+      this.#piece.addText(TAIL);
+      this.isOver = true;
+    }
+    return this.#piece.take(isChunked);
+  }
+
+  renew(): void {
+    this.#piece.renew();
+  }
+
+  #add(item: ListedObject): boolean {
+    const piece = this.#piece;
+    const comma = this.#next === 0 ? '' : ',';
+    if (this.#endpoint.conversion) {
+      const bytes = Buffer.from(JSON.stringify(toClient(this.#endpoint, item.object())));
+      if (!piece.hasRoom(comma.length + bytes.length)) return false;
+      piece.addText(comma);
+      piece.addBytes(bytes);
+      return true;
+    }
+    if (!piece.hasRoom(comma.length + item.jsonBytes)) return false;
+    piece.addText(comma);
+    piece.addJson(item);
+    return true;
+  }
+}
+
+function headOf({ resource, served }: Endpoint, page: ListPage): string {
   const listKind = served.definition.listKind ?? `${resource.kind}List`;
-  const head = `{"kind":"${listKind}","apiVersion":"${apiVersionOf(resource)}","metadata":${JSON.stringify(listMetadata(page))},"items":[`;
-  let parts: Buffer[] = [Buffer.from(head)];
-  let sizeBytes = parts[0]!.length;
-  let first = true;
-  for (const item of page.items) {
-    const bytes = conversion ? Buffer.from(JSON.stringify(toClient(endpoint, item.object()))) : item.json();
-    if (!first) parts.push(COMMA);
-    parts.push(bytes);
-    first = false;
-    sizeBytes += bytes.length + 1;
-    if (sizeBytes < LIMITS.http.listChunkBytes) continue;
-    yield Buffer.concat(parts);
-    parts = [];
-    sizeBytes = 0;
-  }
-  parts.push(Buffer.from(']}\n'));
-  yield Buffer.concat(parts);
+  return `{"kind":"${listKind}","apiVersion":"${apiVersionOf(resource)}","metadata":${JSON.stringify(listMetadata(page))},"items":[`;
 }
 
-function sizeAtLeast(items: readonly ListedObject[], wantedBytes: number): boolean {
+function isAtLeast({ items }: ListPage, wantedBytes: number): boolean {
+  return sizeUpTo(items, wantedBytes) >= wantedBytes;
+}
+
+/** What the items and their commas take, or `limitBytes` where that is less. */
+function sizeUpTo(items: readonly ListedObject[], limitBytes: number): number {
   let sizeBytes = 0;
-  for (const item of items) {
-    sizeBytes += item.json().length;
-    if (sizeBytes >= wantedBytes) return true;
+  for (const { jsonBytes } of items) {
+    sizeBytes += jsonBytes + 1;
+    if (sizeBytes >= limitBytes) return limitBytes;
   }
-  return false;
-}
-
-/** Resolves when the stream takes more, or will never again. */
-function drained(out: Writable): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      out.off('drain', done);
-      out.off('close', done);
-      resolve();
-    };
-    out.once('drain', done);
-    out.once('close', done);
-  });
+  return sizeBytes;
 }

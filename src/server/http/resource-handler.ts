@@ -13,7 +13,7 @@ import { MAIN } from '../registry/view.ts';
 import { answerVirtual } from '../registry/virtual.ts';
 import { decodeDeleteOptions, decodeObject, decodePatch, type Expected } from './decode-body.ts';
 import { type Exchange, sendJson } from './exchange.ts';
-import { listChunks, sendList } from './list-response.ts';
+import { listJson, sendList } from './list-response.ts';
 import type { Answer } from './negotiate.ts';
 import { deleteQueryOf, listQueryOf, numberOf, watchQueryOf, writeRequestOf } from './parameters.ts';
 import { readBody } from './read-body.ts';
@@ -129,7 +129,7 @@ async function handleList(call: ResourceCall): Promise<void> {
     return sendMetadataList(exchange, answer, page);
   if (answer.format === 'json' && !isTrue(exchange.query.get('pretty')))
     return sendList(exchange, endpoint, page);
-  return sendJson(exchange, 200, Buffer.concat([...listChunks(endpoint, page)]), answer);
+  return sendJson(exchange, 200, listJson(endpoint, page), answer);
 }
 
 async function handleWatch(call: ResourceCall): Promise<void> {

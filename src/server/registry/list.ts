@@ -26,7 +26,10 @@ export interface ListQuery {
 }
 
 /** What a list shows of an object; objects of the past have no record in the cache. */
-export type ListedObject = Pick<CachedObject, 'name' | 'namespace' | 'json' | 'object'>;
+export type ListedObject = Pick<
+  CachedObject,
+  'name' | 'namespace' | 'json' | 'jsonBytes' | 'writeJson' | 'object'
+>;
 
 export interface ListPage {
   readonly items: readonly ListedObject[];
@@ -230,13 +233,16 @@ async function pastObject(served: ServedResource, entry: Entry): Promise<ListedO
   const stored = JSON.parse(Buffer.from(entry.value).toString('utf8')) as KubeObject;
   stored.metadata.resourceVersion = String(entry.revision);
   const object = served.storage ? await served.storage.read(stored) : stored;
+  const json = Buffer.from(JSON.stringify(object));
   const path = entry.key.slice(served.prefix.length);
   const slash = path.indexOf('/');
   return {
     namespace: slash < 0 ? undefined : path.slice(0, slash),
     name: path.slice(slash + 1),
     object: () => object,
-    json: () => Buffer.from(JSON.stringify(object)),
+    json: () => json,
+    jsonBytes: json.length,
+    writeJson: (target, at) => target.set(json, at),
   };
 }
 

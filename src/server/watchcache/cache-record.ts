@@ -7,9 +7,11 @@ import type { Slabs, Slot } from './slabs.ts';
 import {
   apiVersionOf,
   encodeForStorage,
+  lengthWithRevision,
   revisionOffset,
   type StoredBytes,
   withRevision,
+  writeWithRevision,
 } from './stored-object.ts';
 
 export type SelectableFields = Readonly<Record<string, (object: never) => string>>;
@@ -127,6 +129,13 @@ export class CacheRecord implements CachedObject, Keeper {
 
   json(): Buffer {
     return withRevision(this.stored, this.offset, this.revision);
+  }
+
+  get jsonBytes(): number {
+    return lengthWithRevision(this.stored, this.offset, this.revision);
+  }
+  writeJson(target: Buffer, at: number): void {
+    writeWithRevision(target, at, { stored: this.stored, offset: this.offset, revision: this.revision });
   }
 
   object(): KubeObject {
@@ -258,6 +267,16 @@ export class DeletedRecord implements CachedObject {
   }
   json(): Buffer {
     return withRevision(this.#last.stored, this.#last.offset, this.revision);
+  }
+  get jsonBytes(): number {
+    return lengthWithRevision(this.#last.stored, this.#last.offset, this.revision);
+  }
+  writeJson(target: Buffer, at: number): void {
+    writeWithRevision(target, at, {
+      stored: this.#last.stored,
+      offset: this.#last.offset,
+      revision: this.revision,
+    });
   }
   object(): KubeObject {
     this.#parsed ??= parse(this.#last.stored, this.revision);

@@ -71,6 +71,10 @@ export interface CachedObject {
   readonly apiVersion: string;
   /** Whole JSON text of the object, `metadata.resourceVersion` spliced in. Never changed after it is handed out. */
   json(): Buffer;
+  /** Length of `json()`. */
+  readonly jsonBytes: number;
+  /** Writes `json()` into `target` at `at`, where there must be room. */
+  writeJson(target: Buffer, at: number): void;
   /** Parsed, shared and read-only; kept only as long as someone holds it. */
   object(): KubeObject;
 }

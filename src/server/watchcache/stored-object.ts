@@ -63,6 +63,27 @@ export function withRevision(stored: StoredBytes, offset: number, revision: numb
   return json;
 }
 
+/** Length of what `withRevision` makes. */
+export function lengthWithRevision(
+  { buffer, start, length }: StoredBytes,
+  offset: number,
+  revision: number,
+): number {
+  const aroundBytes = buffer[start + offset] === CLOSING_BRACE ? ONLY_BYTES : ONLY_BYTES + 1;
+  return length + aroundBytes + String(revision).length;
+}
+
+const ONLY_BYTES = '"resourceVersion":""'.length;
+
+/** Writes what `withRevision` makes into `target` at `at`. */
+export function writeWithRevision(
+  target: Buffer,
+  at: number,
+  { stored, offset, revision }: { stored: StoredBytes; offset: number; revision: number },
+): void {
+  spliceInto(target, at, { stored, offset, text: revisionText(stored, offset, revision) });
+}
+
 /** Writes the spliced object into `target` at `at`. */
 export function spliceInto(
   target: Buffer,

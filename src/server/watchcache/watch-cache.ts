@@ -115,7 +115,10 @@ export class ResourceCache implements WatchCache {
       throw apiError('Expired', `too old resource version: ${afterRevision} (${this.#ring.floor})`);
     }
     const subscription = { selection, watcher, after: afterRevision };
-    for (const past of this.#ring.after(afterRevision)) deliver(subscription, new Dispatch(past));
+    for (const past of this.#ring.after(afterRevision)) {
+      deliver(subscription, new Dispatch(past));
+      subscription.after = past.revision;
+    }
     this.#subscriptions.add(subscription);
     return { stop: () => this.#subscriptions.delete(subscription) };
   }
@@ -175,9 +178,8 @@ export class ResourceCache implements WatchCache {
     before?.release();
     if (this.#subscriptions.size === 0) return;
     const dispatch = new Dispatch(past);
-    for (const subscription of [...this.#subscriptions]) {
-      if (this.#subscriptions.has(subscription)) deliver(subscription, dispatch);
-    }
+    // Whoever leaves meanwhile is passed over; whoever comes knows of this change already.
+    for (const subscription of this.#subscriptions) deliver(subscription, dispatch);
   }
 
   #put(record: CacheRecord): CacheRecord | undefined {
