@@ -9,6 +9,7 @@ export default defineConfig({
     include: [
       'src/**/*.test.ts',
       'test/*.test.ts',
+      'test/bench/*.test.ts',
       'test/contract/**/*.test.ts',
       'test/sim/**/*.test.ts',
       'test/golden/**/*.test.ts',

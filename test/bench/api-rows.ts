@@ -55,7 +55,7 @@ async function watchRows(board: Board, progress: Bench['progress']): Promise<Row
   progress('watchers');
   const watch = await load<{ p99Ms: number; deliveries: number; lost: number; doubled: number }>(
     board,
-    ...['watch', 200, 100, 10],
+    ...['watch', 200, 100, 50],
   );
   const what = `watch delivery, 200 watchers, 100 events/s (${watch.deliveries} deliveries)`;
   return [

@@ -5,7 +5,9 @@
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { parse } from 'yaml';
-import { RawClient, rawWatch } from './raw-client.ts';
+import { ChunkedAnswer } from './chunked-answer.ts';
+import { Deliveries, FollowedWatch } from './followed-watch.ts';
+import { RawClient, RawReader } from './raw-client.ts';
 
 interface Kubeconfig {
   clusters: { cluster: { server: string; 'certificate-authority-data': string } }[];
@@ -55,7 +57,7 @@ function call(method: string, url: string, body?: string, keep = false): Promise
   });
 }
 
-const percentile = (sorted: readonly number[], part: number): number =>
+const percentile = (sorted: ArrayLike<number>, part: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
 
 /** `clients` connections create ConfigMaps one after another for `seconds`, after a second to warm up. */
@@ -140,16 +142,25 @@ async function configMaps(count: number, bytes: number): Promise<object> {
 
 async function list(times: number): Promise<object> {
   const latencies: number[] = [];
-  let bytes = 0;
+  let answer = new ChunkedAnswer(() => {});
+  let done: () => void = () => {};
+  const connection = await RawReader.open(target, (buffer, length) => {
+    answer.take(buffer, length);
+    if (answer.isOver) done();
+  });
   for (let n = 0; n < times; n++) {
+    answer = new ChunkedAnswer(() => {});
+    const over = new Promise<void>((resolve) => {
+      done = resolve;
+    });
     const before = performance.now();
-    const answer = await call('GET', '/api/v1/pods');
-    if (answer.status !== 200) throw new Error(`list answered ${answer.status}`);
-    bytes = answer.bytes;
+    connection.ask('/api/v1/pods');
+    await over;
     latencies.push(performance.now() - before);
+    if (answer.status !== 200) throw new Error(`list answered ${answer.status}`);
   }
   latencies.sort((a, b) => a - b);
-  return { p50Ms: percentile(latencies, 0.5), p99Ms: percentile(latencies, 0.99), bytes };
+  return { p50Ms: percentile(latencies, 0.5), p99Ms: percentile(latencies, 0.99), bytes: answer.bodyBytes };
 }
 
 async function get(times: number): Promise<object> {
@@ -164,63 +175,52 @@ async function get(times: number): Promise<object> {
   return { p50Ms: percentile(latencies, 0.5), p99Ms: percentile(latencies, 0.99) };
 }
 
-/** `watchers` watches on ConfigMaps while one writer changes one `perSecond` times a second, for `seconds`. */
+/** Connections that write the events of a watch: as many as may be on their way at once. */
+const WRITERS = 32;
+
+/** `watchers` watches on ConfigMaps while `perSecond` of them are made every second, for `seconds`. */
 async function watch(watchers: number, perSecond: number, seconds: number): Promise<object> {
   const total = perSecond * seconds;
   const { text } = await call('GET', '/api/v1/namespaces/default/configmaps?limit=1', undefined, true);
   const from = (JSON.parse(text) as { metadata: { resourceVersion: string } }).metadata.resourceVersion;
   const path = `/api/v1/namespaces/default/configmaps?watch=1&resourceVersion=${from}`;
-  const sentAt: number[] = [];
-  const latencies: number[] = [];
-  const seen = Array.from({ length: watchers }, () => new Uint8Array(total));
-  const watches = await Promise.all(
-    seen.map((mine) => rawWatch(target, path, follow(mine, sentAt, latencies))),
-  );
+  const deliveries = new Deliveries(total, watchers);
+  const watches = Array.from({ length: watchers }, () => new FollowedWatch(total, deliveries));
+  await Promise.all(watches.map((one) => one.open(target, path)));
+  const idle = await Promise.all(Array.from({ length: WRITERS }, () => RawClient.open(target)));
+  const waiting: ((connection: RawClient) => void)[] = [];
+  const run = Date.now().toString(36);
+  let made = 0;
+  const write = async (n: number): Promise<void> => {
+    const body = `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"event-${n}-${run}"}}`;
+    deliveries.sentAt[n] = performance.now();
+    // Where all are busy the time counts that it takes until one is not.
+    const connection = idle.pop() ?? (await new Promise<RawClient>((free) => waiting.push(free)));
+    const { status } = await connection.request('POST', '/api/v1/namespaces/default/configmaps', body);
+    if (status === 201) made++;
+    const next = waiting.shift();
+    if (next) next(connection);
+    else idle.push(connection);
+  };
   const start = performance.now();
-  const writes: Promise<Answer>[] = [];
+  const writes: Promise<void>[] = [];
   for (let n = 0; n < total; n++) {
     const waitMs = start + (n * 1000) / perSecond - performance.now();
     if (waitMs > 0) await new Promise((next) => setTimeout(next, waitMs));
-    const body = `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"event-${n}-x"}}`;
-    sentAt[n] = performance.now();
-    writes.push(call('POST', '/api/v1/namespaces/default/configmaps', body));
+    writes.push(write(n));
   }
-  const made = (await Promise.all(writes)).filter(({ status }) => status === 201).length;
+  await Promise.all(writes);
   await new Promise((next) => setTimeout(next, 1500));
-  for (const one of watches) one.destroy();
-  latencies.sort((a, b) => a - b);
-  const count = (mine: Uint8Array, fits: (times: number) => boolean): number => mine.filter(fits).length;
+  const counts = watches.map((one) => one.count(made));
+  for (const one of watches) one.close();
+  const latencies = deliveries.sorted();
   return {
     p50Ms: percentile(latencies, 0.5),
     p99Ms: percentile(latencies, 0.99),
-    deliveries: latencies.length,
-    lost: seen.reduce((sum, mine) => sum + made - count(mine, (times) => times > 0), 0),
-    doubled: seen.reduce((sum, mine) => sum + count(mine, (times) => times > 1), 0),
-  };
-}
-
-/** Counts `event-<n>-x` in a watch's bytes; a name cut in two by a chunk's end is put together again. */
-function follow(mine: Uint8Array, sentAt: readonly number[], latencies: number[]): (chunk: Buffer) => void {
-  const MARK = '"name":"event-';
-  let rest: Buffer = Buffer.alloc(0);
-  return (chunk) => {
-    const now = performance.now();
-    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    let from = 0;
-    for (;;) {
-      const at = bytes.indexOf(MARK, from, 'latin1');
-      if (at < 0) break;
-      const end = bytes.indexOf('-', at + MARK.length, 'latin1');
-      if (end < 0) {
-        from = at;
-        break;
-      }
-      const n = Number(bytes.toString('latin1', at + MARK.length, end));
-      mine[n] = (mine[n] ?? 0) + 1;
-      latencies.push(now - (sentAt[n] ?? now));
-      from = end;
-    }
-    rest = Buffer.from(bytes.subarray(Math.max(from, bytes.length - MARK.length)));
+    maxMs: latencies.at(-1),
+    deliveries: deliveries.count,
+    lost: counts.reduce((sum, { lost }) => sum + lost, 0),
+    doubled: counts.reduce((sum, { doubled }) => sum + doubled, 0),
   };
 }
 
@@ -267,7 +267,7 @@ const jobs: Record<string, (...values: number[]) => Promise<object>> = {
   list: (times = 20) => list(times),
   get: (times = 300) => get(times),
   ready: () => ready(numbers[0] ?? ''),
-  watch: (watchers = 200, perSecond = 100, seconds = 10) => watch(watchers, perSecond, seconds),
+  watch: (watchers = 200, perSecond = 100, seconds = 50) => watch(watchers, perSecond, seconds),
 };
 const job = jobs[what];
 if (job === undefined) throw new Error(`unknown job ${what}; one of ${Object.keys(jobs).join(', ')}`);

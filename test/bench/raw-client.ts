@@ -1,4 +1,4 @@
-import { connect, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 
 export interface Target {
   readonly host: string;
@@ -64,17 +64,41 @@ function head({ host, port }: Target, method: string, path: string, length: numb
   return `${method} ${path} HTTP/1.1\r\nhost: ${host}:${port}\r\naccept: application/json\r\n${content}\r\n`;
 }
 
-/** Opens a watch; `onData` gets the answer's bytes as they come, chunk framing included. Resolves once it streams. */
-export function rawWatch(target: Target, path: string, onData: (chunk: Buffer) => void): Promise<TLSSocket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ ...target, servername: 'kubernetes' }, () => {
-      socket.write(head(target, 'GET', path, 0));
+/** All connections read into the same bytes, one after the other: nothing is kept of them. */
+const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
+
+/** One connection whose answers are read as they come. */
+export class RawReader {
+  readonly #socket: TLSSocket;
+  readonly #target: Target;
+
+  private constructor(socket: TLSSocket, target: Target) {
+    this.#socket = socket;
+    this.#target = target;
+  }
+
+  /** `onRead` gets all bytes of answers, head and chunk framing included, in a buffer that is used again afterwards. */
+  static open(target: Target, onRead: (buffer: Buffer, length: number) => void): Promise<RawReader> {
+    return new Promise((resolve, reject) => {
+      const onread = {
+        buffer: READ_BUFFER,
+        callback(length: number): boolean {
+          onRead(READ_BUFFER, length);
+          return true;
+        },
+      };
+      // The types know `onread` of plain sockets only.
+      const options = { ...target, servername: 'kubernetes', onread } as ConnectionOptions;
+      const socket = connect(options, () => resolve(new RawReader(socket, target)));
+      socket.once('error', reject);
     });
-    socket.once('error', reject);
-    socket.once('data', (first: Buffer) => {
-      resolve(socket);
-      socket.on('data', onData);
-      onData(first);
-    });
-  });
+  }
+
+  ask(path: string): void {
+    this.#socket.write(head(this.#target, 'GET', path, 0));
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
 }

@@ -49,7 +49,8 @@ export class Disconnect {
 
   constructor(response: Http2ServerResponse) {
     response.once('close', () => {
-      if (response.writableFinished) return;
+      // An answer over HTTP/2 calls itself finished when its stream was reset, too.
+      if (response.writableEnded && response.writableFinished) return;
       this.happened = true;
       this.#controller?.abort();
       for (const callback of this.#callbacks.splice(0)) callback();
