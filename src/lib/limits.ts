@@ -60,11 +60,17 @@ export const LIMITS = {
     regexpDepth: 1000,
     regexpInstructions: 50_000,
     regexpStates: 200,
+    regexpPositions: 20_000,
     regexpTransitions: 256,
   },
   customResources: {
     /** Compiled regular expressions kept. */
     patterns: 200,
+    /**
+     * Steps of regular expressions for one object, some seconds of a small board at worst. An expression that remembers
+     * its way needs next to none, one that tries thousands of ways at every character needs millions.
+     */
+    patternSteps: 500_000,
     /** Parts of compiled schemas kept (about 200 bytes each); the longest unused goes first. */
     compiledNodes: 30_000,
     /** What all rules of a schema may cost for one object, in upstream's units (RuntimeCELCostBudget). */

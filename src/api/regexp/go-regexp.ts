@@ -9,7 +9,10 @@ import { compileProgram, type Program } from './program.ts';
  * expression: those of clients cannot stall the server as they could JavaScript's own engine.
  */
 export interface GoRegexp {
-  /** Whether it matches anywhere in `text`. `work` is told about steps before they are made; it may throw. */
+  /**
+   * Whether it matches anywhere in `text`. `work` is told about steps before they are made, and may throw; a look at
+   * each character, which costs little, is for the caller to count.
+   */
   test(text: string, work?: Work): boolean;
   /** The leftmost match that begins at `from` or later, the one Go prefers. */
   find(text: string, from: number, work: Work): Match | undefined;
@@ -45,6 +48,8 @@ class State {
 class Matcher implements GoRegexp {
   readonly #program: Program;
   readonly #states = new Map<string, State>();
+  /** Positions in all states that are remembered. */
+  #kept = 0;
 
   constructor(program: Program) {
     this.#program = program;
@@ -55,7 +60,6 @@ class Matcher implements GoRegexp {
   }
 
   test(text: string, work: Work = () => {}): boolean {
-    work(text.length);
     let state = this.#state([], 'none');
     for (let at = 0; at < text.length; ) {
       const codePoint = text.codePointAt(at) ?? 0;
@@ -88,8 +92,12 @@ class Matcher implements GoRegexp {
     const key = `${before}:${positions.join(',')}`;
     let state = this.#states.get(key);
     if (!state) {
+      this.#kept += positions.length;
       // Starting over costs time, not correctness.
-      if (this.#states.size >= LIMITS.api.regexpStates) this.#states.clear();
+      if (this.#states.size >= LIMITS.api.regexpStates || this.#kept > LIMITS.api.regexpPositions) {
+        this.#states.clear();
+        this.#kept = positions.length;
+      }
       state = new State(positions, before);
       this.#states.set(key, state);
     }

@@ -18,6 +18,39 @@ const object = (properties: Record<string, JsonSchema>, more: JsonSchema = {}): 
 const problems = (schema: JsonSchema, value: unknown): string[] =>
   texts(validateValue(value, compile(schema)));
 
+describe('patterns', () => {
+  // At every character of such a text some thousand ways are under way, none of them the same set as before.
+  const costly = `(${Array.from({ length: 8 }, (_, at) => `[ab]{${at + 1}}a[ab]{900}`).join('|')})c`;
+  const text = (seed: number, length: number): string => {
+    let state = seed;
+    return Array.from({ length }, () => {
+      state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+      return state & 0x10000 ? 'a' : 'b';
+    }).join('');
+  };
+
+  it('cannot hold up the server, one of them or many', () => {
+    const schema: JsonSchema = { type: 'array', items: { type: 'string', pattern: costly } };
+    const [problem] = problems({ type: 'string', pattern: costly }, text(1, 1_000_000));
+    expect(problem).toContain(`should match '${costly}, but that takes too long to find out'`);
+    const many = Array.from({ length: 1000 }, (_, at) => text(at, 1000));
+    const found = problems(schema, many);
+    expect(found.some((one) => one.includes('too long to find out'))).toBe(true);
+  }, 20_000);
+
+  it('of the usual kind cost next to nothing', () => {
+    const schema: JsonSchema = {
+      type: 'array',
+      items: {
+        type: 'string',
+        pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
+      },
+    };
+    const names = Array.from({ length: 20_000 }, (_, at) => `a-${at}.${text(at, 60)}.example.com`);
+    expect(problems(schema, names)).toEqual([]);
+  });
+});
+
 describe('pruning', () => {
   const pruned = (schema: JsonSchema, value: object): { value: object; unknown: string[] } => {
     const unknown = prune(value, compileRoot(schema));

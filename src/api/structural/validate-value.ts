@@ -13,6 +13,7 @@ import {
   checkRequired,
   checkString,
   checkType,
+  PatternBudget,
   type Place,
 } from './value-checks.ts';
 
@@ -25,7 +26,7 @@ export function validateValue(
   schema: StructuralSchema,
   { base = '', correlated }: { readonly base?: string; readonly correlated?: Correlated | undefined } = {},
 ): readonly FieldError[] {
-  return check(value, schema, { base, path: '' }, correlated).errors;
+  return check(value, schema, { base, path: '', patterns: new PatternBudget() }, correlated).errors;
 }
 
 function check(
@@ -74,7 +75,7 @@ function checkAll(
     if (schema.items) {
       const { items } = schema;
       value.forEach((item: unknown, index) => {
-        const inner = { base: place.base, path: `${place.path}[${index}]` };
+        const inner = { ...place, path: `${place.path}[${index}]` };
         result.merge(check(item, items, inner, correlated?.index(index)));
       });
     }
@@ -105,7 +106,7 @@ function checkFields(
     const property = schema.property(name);
     if (property === undefined) continue;
     const isTypeMeta = place.path === '' && (name === 'kind' || name === 'apiVersion');
-    const inner = { base: place.base, path: place.path === '' ? name : `${place.path}.${name}` };
+    const inner = { ...place, path: place.path === '' ? name : `${place.path}.${name}` };
     // Both versions are shown with the same type, so that a change of it would not be seen.
     result.merge(check(value[name], property, inner, isTypeMeta ? undefined : correlated?.key(name)));
   }

@@ -15,12 +15,14 @@ export interface Place {
   readonly base: string;
   /** From the checked root; empty for the root, else without a leading dot. */
   readonly path: string;
+  /** What the patterns of the whole value may still cost. */
+  readonly patterns: PatternBudget;
 }
 
 /** Upstream's field of an error that belongs to no field. */
 const NOWHERE = '<nil>';
 
-export function fieldOf({ base, path }: Place): string {
+export function fieldOf({ base, path }: Pick<Place, 'base' | 'path'>): string {
   if (base !== '' && path !== '') return `${base}.${path}`;
   return base + path || NOWHERE;
 }
@@ -87,15 +89,35 @@ export function checkString(value: string, checks: Checks, place: Place, result:
     );
   else if (minLength !== undefined && length < minLength) say(`should be at least ${minLength} chars long`);
   else if (pattern) {
-    const problem = patternProblem(pattern, value);
+    const problem = patternProblem(pattern, value, place.patterns);
     if (problem !== undefined) say(`should match '${problem}'`);
   }
 }
 
 const patterns = new Map<string, GoRegexp | string>();
 
-/** What is wrong: the pattern itself, or that it is none. */
-function patternProblem(pattern: string, value: string): string | undefined {
+class PatternTooCostly extends Error {
+  override readonly name = 'PatternTooCostly';
+}
+
+/** Where the way is known, a character costs a look into a map. */
+const CHARACTERS_A_STEP = 16;
+
+/**
+ * Patterns run in linear time, but a long one over a long text is a large product: what all of them cost for one object
+ * is bounded, so that no object holds up the server.
+ */
+export class PatternBudget {
+  #left: number = LIMITS.customResources.patternSteps;
+
+  take(steps: number): void {
+    this.#left -= steps;
+    if (this.#left < 0) throw new PatternTooCostly();
+  }
+}
+
+/** What is wrong: the pattern itself, that it costs too much, or that the value does not match. */
+function patternProblem(pattern: string, value: string, budget: PatternBudget): string | undefined {
   let compiled = patterns.get(pattern);
   if (compiled === undefined) {
     try {
@@ -107,7 +129,13 @@ function patternProblem(pattern: string, value: string): string | undefined {
     patterns.set(pattern, compiled);
   }
   if (typeof compiled === 'string') return `${pattern}, but pattern is invalid: ${compiled}`;
-  return compiled.test(value) ? undefined : pattern;
+  try {
+    budget.take(value.length / CHARACTERS_A_STEP);
+    return compiled.test(value, (steps) => budget.take(steps)) ? undefined : pattern;
+  } catch (error) {
+    if (error instanceof PatternTooCostly) return `${pattern}, but that takes too long to find out`;
+    throw error;
+  }
 }
 
 export function checkFormat(value: string, format: string, place: Place, result: CheckResult): void {

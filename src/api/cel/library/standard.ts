@@ -17,8 +17,10 @@ import {
 
 const count = (size: number): bigint => BigInt(size);
 
-const matches = (text: string, pattern: string, meter: Meter): boolean =>
-  regexOf(pattern).test(text, (steps) => meter.work(steps));
+function matches(text: string, pattern: string, meter: Meter): boolean {
+  meter.work(text.length);
+  return regexOf(pattern).test(text, (steps) => meter.work(steps));
+}
 
 /** What `optional.ofNonZeroValue` takes for nothing. */
 function isZero(value: Value): boolean {
