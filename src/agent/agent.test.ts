@@ -127,6 +127,38 @@ describe('pod', () => {
     expect(board.events).toContain('Killing: Stopping container main');
   });
 
+  it('fails when its host port is taken, and not when another address or protocol is', async () => {
+    await board.boot();
+    const port = (hostIP: string, protocol = 'TCP') => ({
+      containers: [
+        { name: 'main', image: 'busybox', ports: [{ containerPort: 80, hostPort: 8080, hostIP, protocol }] },
+      ],
+    });
+    for (const [name, spec] of [
+      ['first', port('10.0.0.1')],
+      ['elsewhere', port('10.0.0.2')],
+      ['datagrams', port('', 'UDP')],
+      ['second', port('')],
+    ] as const)
+      await board.create(name, spec);
+    await board.pass(300);
+    for (const name of ['first', 'elsewhere', 'datagrams'])
+      expect((await board.read(name)).status?.phase).toBe('Running');
+    const why = "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
+    expect((await board.read('second')).status).toMatchObject({
+      phase: 'Failed',
+      reason: 'NodePorts',
+      message: `Pod was rejected: ${why}`,
+    });
+    expect(board.events).toContain(`NodePorts: ${why}`);
+    await board.client.delete(pods, at('first'), { gracePeriodSeconds: 0 });
+    await board.client.delete(pods, at('elsewhere'), { gracePeriodSeconds: 0 });
+    await board.pass(300);
+    await board.create('third', port(''));
+    await board.pass(300);
+    expect((await board.read('third')).status?.phase).toBe('Running');
+  });
+
   it('kills what ignores SIGTERM when the grace period is over, not before', async () => {
     await board.boot();
     await board.create('deaf', {

@@ -24,6 +24,7 @@ import { type Headroom, measureHeadroom } from './node/pressure.ts';
 import { createNodeApi } from './node-api.ts';
 import { PodManager } from './pod/pod-manager.ts';
 import { StatusWriter } from './pod/status-writer.ts';
+import { PodCertificates } from './pod-certificates.ts';
 import { ReferencedObjects } from './referenced-objects.ts';
 import { Semaphore } from './semaphore.ts';
 import type { AgentSettings } from './settings.ts';
@@ -109,6 +110,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   };
   const checkpoint = new Checkpoint({ dir: join(dataDir, 'checkpoint'), log });
   const tokens = new TokenManager({ client, clock });
+  const certificates = new PodCertificates({ client, clock, node: () => node.node });
   const objects = new ReferencedObjects({
     informers,
     checkpoint,
@@ -123,6 +125,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     log,
     objects,
     token: (pod, audience, seconds) => tokens.patiently(pod, audience, seconds),
+    certificate: (pod, path, source) => certificates.certificate(pod, path, source),
+    forget: (uid) => {
+      tokens.forget(uid);
+      certificates.forget(uid);
+    },
   });
   const logs = new LogKeeper({ clock, exec, log, stateDir });
   const pulled = new PulledImages(join(dataDir, 'pulled-images.json'));

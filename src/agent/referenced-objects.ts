@@ -1,7 +1,20 @@
 import type { KubeObject, Resource } from '../api/resource.ts';
-import { configMaps, persistentVolumeClaims, persistentVolumes, secrets } from '../api/resources.gen.ts';
+import {
+  clusterTrustBundles,
+  configMaps,
+  persistentVolumeClaims,
+  persistentVolumes,
+  secrets,
+} from '../api/resources.gen.ts';
 import { apiError } from '../api/status.ts';
-import type { ConfigMap, PersistentVolume, PersistentVolumeClaim, Pod, Secret } from '../api/types.gen.ts';
+import type {
+  ClusterTrustBundle,
+  ConfigMap,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  Secret,
+} from '../api/types.gen.ts';
 import type { Informer, InformerFactory } from '../client/informer.ts';
 import { type Clock, sleep } from '../lib/clock.ts';
 import { LIMITS } from '../lib/limits.ts';
@@ -48,13 +61,22 @@ export class ReferencedObjects implements VolumeObjects {
     return this.#find(persistentVolumes, undefined, name);
   }
 
+  /** All of them, for a label decides which ones a pod sees; they are followed while a pod uses any. */
+  async trustBundles(): Promise<readonly ClusterTrustBundle[]> {
+    const { informer } = this.#watch(clusterTrustBundles, undefined, ALL, '');
+    if (!informer.hasSynced) await this.#patience(informer);
+    if (informer.hasSynced) return informer.store.list() as readonly ClusterTrustBundle[];
+    throw unanswered('clustertrustbundles cannot be read');
+  }
+
   /** Follows what the pod names; what it no longer names is let go. */
   follow(pod: Pod): void {
     const uid = pod.metadata.uid ?? '';
     const namespace = pod.metadata.namespace ?? '';
     const wanted = new Set<string>();
     for (const { resource, name } of references(pod)) {
-      wanted.add(this.#watch(resource, namespace, name, uid));
+      this.#watch(resource, namespace, name, uid);
+      wanted.add(keyFor(resource, namespace, name));
     }
     for (const [key, watched] of this.#watched)
       if (watched.pods.has(uid) && !wanted.has(key) && !key.startsWith('persistentvolumes|'))
@@ -84,24 +106,29 @@ export class ReferencedObjects implements VolumeObjects {
     namespace: string | undefined,
     name: string,
     podUid: string,
-  ): string {
+  ): Watched {
     const key = keyFor(resource, namespace, name);
     const known = this.#watched.get(key);
     if (known !== undefined) {
       if (podUid !== '') known.pods.add(podUid);
-      return key;
+      return known;
     }
-    const informer = this.#options.informers.for(resource, {
-      ...(namespace === undefined ? {} : { namespace }),
-      fieldSelector: `metadata.name=${name}`,
-    });
+    const informer = this.#options.informers.for(
+      resource,
+      name === ALL
+        ? { keep: { as: resource.resource } }
+        : {
+            ...(namespace === undefined ? {} : { namespace }),
+            fieldSelector: `metadata.name=${name}`,
+          },
+    );
     const watched: Watched = {
       informer: informer as unknown as Informer<KubeObject>,
       pods: new Set(podUid === '' ? [] : [podUid]),
       stop: () => {},
     };
     const changed = (object: T | undefined): void => {
-      if (object !== undefined) void this.#options.checkpoint.saveObject(key, object);
+      if (object !== undefined && name !== ALL) void this.#options.checkpoint.saveObject(key, object);
       for (const uid of watched.pods) this.#options.onChange(uid);
     };
     const off = informer.onChange({
@@ -114,7 +141,17 @@ export class ReferencedObjects implements VolumeObjects {
       void informer.stop();
     };
     this.#watched.set(key, watched);
-    return key;
+    return watched;
+  }
+
+  /** Until the informer has a list, or the API has not answered for a while. */
+  async #patience(informer: Informer<KubeObject>): Promise<void> {
+    const abort = new AbortController();
+    await Promise.race([
+      informer.synced().catch(() => {}),
+      sleep(this.#options.clock, LIMITS.agent.offlineAfterMs, abort.signal).catch(() => {}),
+    ]);
+    abort.abort();
   }
 
   async #find<T extends KubeObject>(
@@ -122,29 +159,24 @@ export class ReferencedObjects implements VolumeObjects {
     namespace: string | undefined,
     name: string,
   ): Promise<T | undefined> {
-    const key = this.#watch(resource, namespace, name, '');
-    const watched = this.#watched.get(key);
-    if (watched === undefined) return undefined;
-    if (!watched.informer.hasSynced) {
-      const abort = new AbortController();
-      await Promise.race([
-        watched.informer.synced().catch(() => {}),
-        sleep(this.#options.clock, LIMITS.agent.offlineAfterMs, abort.signal).catch(() => {}),
-      ]);
-      abort.abort();
-    }
-    if (watched.informer.hasSynced) return watched.informer.store.get(namespace, name) as T | undefined;
-    const saved = await this.#options.checkpoint.object(key);
+    const { informer } = this.#watch(resource, namespace, name, '');
+    if (!informer.hasSynced) await this.#patience(informer);
+    if (informer.hasSynced) return informer.store.get(namespace, name) as T | undefined;
+    const saved = await this.#options.checkpoint.object(keyFor(resource, namespace, name));
     if (saved !== undefined) return saved as T;
-    throw apiError(
-      'ServiceUnavailable',
-      `${resource.resource} "${name}" cannot be read: the API server does not answer`,
-    );
+    throw unanswered(`${resource.resource} "${name}" cannot be read`);
   }
 }
 
+/** In place of a name: every object of the resource. */
+const ALL = '';
+
+function unanswered(what: string): Error {
+  return apiError('ServiceUnavailable', `${what}: the API server does not answer`);
+}
+
 function keyFor(resource: Resource, namespace: string | undefined, name: string): string {
-  return `${resource.resource}|${namespace ?? ''}|${name}`;
+  return `${resource.resource}|${name === ALL ? '' : (namespace ?? '')}|${name}`;
 }
 
 interface Reference {
@@ -157,6 +189,9 @@ function references(pod: Pod): readonly Reference[] {
   const found = new Map<string, Reference>();
   const add = (resource: Resource, name: string | undefined): void => {
     if (name !== undefined && name !== '') found.set(`${resource.resource}/${name}`, { resource, name });
+  };
+  const all = (resource: Resource): void => {
+    found.set(resource.resource, { resource, name: ALL });
   };
   const maps = configMaps as Resource;
   const keys = secrets as Resource;
@@ -184,6 +219,7 @@ function references(pod: Pod): readonly Reference[] {
     for (const source of volume.projected?.sources ?? []) {
       add(maps, source.configMap?.name);
       add(keys, source.secret?.name);
+      if (source.clusterTrustBundle) all(clusterTrustBundles as Resource);
     }
   }
   return [...found.values()];

@@ -448,6 +448,9 @@ export const LIMITS = {
     connectPodMs: 10_000,
     /** A pod that started without a token gets one this soon after the API is back. */
     tokenMissingMs: 15_000,
+    /** How long a volume waits for a signer, looking first after the one, then less often; later it is tried again. */
+    certificateLookMs: 50,
+    certificateWaitMs: 7000,
     /** Between tries to renew the token of a running pod that was refused. */
     refreshRetryMs: 60_000,
     /** One log of one container; above, its front is dropped. */

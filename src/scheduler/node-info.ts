@@ -1,6 +1,7 @@
+import type { HostPort } from '../api/host-ports.ts';
 import { wholeValue } from '../api/quantity.ts';
 import type { Node, Taint } from '../api/types.gen.ts';
-import type { HostPort, PodInfo } from './pod-info.ts';
+import type { PodInfo } from './pod-info.ts';
 import { type Amounts, add, noAmounts, parseAmounts } from './resources.ts';
 
 /** A node and what its pods, assumed ones included, take of it. */

@@ -1,3 +1,4 @@
+import { type HostPort, hostPortsOf } from '../api/host-ports.ts';
 import { NOTHING, type Selector, selectorFromObject } from '../api/labels.ts';
 import type { Pod, PodAffinityTerm } from '../api/types.gen.ts';
 import { type Amounts, podRequests } from './resources.ts';
@@ -19,12 +20,6 @@ export interface PodInfo {
   readonly affinity: PodAffinities | undefined;
   /** The same for pods that selectors cannot tell apart; see PodGroup. */
   readonly groupKey: string;
-}
-
-export interface HostPort {
-  readonly protocol: string;
-  readonly ip: string;
-  readonly port: number;
 }
 
 export interface PodAffinities {
@@ -75,20 +70,6 @@ function groupKeyOf({ metadata, spec }: Pod): string {
 /** Done for good: it holds nothing on its node any more. */
 export function isTerminal(pod: Pod): boolean {
   return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-}
-
-function hostPortsOf(pod: Pod): HostPort[] {
-  const { containers = [], initContainers = [] } = pod.spec ?? {};
-  const sidecars = initContainers.filter((container) => container.restartPolicy === 'Always');
-  return [...containers, ...sidecars].flatMap((container) =>
-    (container.ports ?? [])
-      .filter((port) => (port.hostPort ?? 0) > 0)
-      .map(({ protocol = 'TCP', hostIP, hostPort = 0 }) => ({
-        protocol,
-        ip: hostIP || '0.0.0.0',
-        port: hostPort,
-      })),
-  );
 }
 
 function affinitiesOf(pod: Pod): PodAffinities | undefined {

@@ -9,6 +9,7 @@ import { LIMITS } from '../../lib/limits.ts';
 import { errorText, type Logger } from '../../lib/log.ts';
 import type { Runtime } from '../../runtime/port.ts';
 import { type NodeHealth, nodeConditions } from './conditions.ts';
+import { extendedDiffers, withExtended } from './extended-resources.ts';
 import { allocatable, capacity, type MachineFacts, nodeInfo } from './facts.ts';
 import type { Pressure } from './pressure.ts';
 
@@ -73,11 +74,12 @@ export class NodeManager {
 
   start(): void {
     // After a silence the cluster says that it knows nothing of this node; until told otherwise it keeps pods away.
-    const update = ({ status }: Node): void => {
-      const isUnknown = status?.conditions?.some(
+    const own = this.#amounts();
+    const update = ({ status = {} }: Node): void => {
+      const isUnknown = status.conditions?.some(
         (condition) => condition.status === 'Unknown' && OWN_CONDITIONS.has(condition.type),
       );
-      if (isUnknown) this.changed();
+      if (isUnknown || extendedDiffers(own, status)) this.changed();
     };
     this.#off = this.#options.informer.onChange({ update });
     this.#running = Promise.all([this.#keepStatus(), this.#keepLease()]);
@@ -212,11 +214,18 @@ export class NodeManager {
     };
   }
 
-  #status(known: NonNullable<NodeStatus['conditions']>, images: NodeStatus['images'] = []): NodeStatus {
-    const { facts, maxPods, version, nodeIPs, hostname, clock, reservedBytes } = this.#options;
+  #amounts(): { capacity: Record<string, string>; allocatable: Record<string, string> } {
+    const { facts, maxPods, reservedBytes } = this.#options;
     return {
       capacity: capacity(facts, maxPods),
       allocatable: allocatable(facts, maxPods, reservedBytes),
+    };
+  }
+
+  #status(known: NonNullable<NodeStatus['conditions']>, images: NodeStatus['images'] = []): NodeStatus {
+    const { facts, version, nodeIPs, hostname, clock } = this.#options;
+    return {
+      ...this.#amounts(),
       conditions: nodeConditions(this.#health(), known, clock.now()),
       addresses: [
         ...nodeIPs.map((address) => ({ type: 'InternalIP', address })),
@@ -243,11 +252,14 @@ export class NodeManager {
       }));
     const status = this.#status(known.status?.conditions ?? [], images);
     const due = clock.monotonicMs() - this.#writtenMono >= LIMITS.agent.nodeStatusMs;
-    if (!due && sameNodeStatus(known.status ?? {}, status)) return;
+    const own = this.#amounts();
+    const isSame = !extendedDiffers(own, known.status ?? {}) && sameNodeStatus(known.status ?? {}, status);
+    if (!due && isSame) return;
     const foreign = (known.status?.conditions ?? []).filter(
       ({ type }) => !status.conditions?.some((condition) => condition.type === type),
     );
-    const body = { status: { ...status, conditions: [...(status.conditions ?? []), ...foreign] } };
+    const conditions = [...(status.conditions ?? []), ...foreign];
+    const body = { status: { ...status, ...withExtended(own, known.status ?? {}), conditions } };
     this.#node = await client.patch(
       nodes,
       { name: nodeName },
@@ -326,12 +338,14 @@ export class NodeManager {
   }
 }
 
-/** Apart from heartbeats. */
+/** Apart from heartbeats and from what `b` does not measure. */
 function sameNodeStatus(a: NodeStatus, b: NodeStatus): boolean {
+  const measured = (amounts: Record<string, string> = {}): unknown[] =>
+    Object.keys(b.capacity ?? {}).map((name) => amounts[name]);
   const text = (status: NodeStatus): string =>
     JSON.stringify([
-      status.capacity,
-      status.allocatable,
+      measured(status.capacity),
+      measured(status.allocatable),
       status.addresses,
       status.nodeInfo,
       status.images,

@@ -5,6 +5,7 @@ import { LIMITS } from '../../lib/limits.ts';
 import { errorText } from '../../lib/log.ts';
 import type { Container, RuntimeEvent, Sandbox } from '../../runtime/port.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { refusal } from './admission.ts';
 import { LABEL, observed } from './labels.ts';
 import { terminationMessage } from './termination-message.ts';
 import { PodWorker } from './worker.ts';
@@ -162,8 +163,25 @@ export class PodManager {
   async #firstSight(worker: PodWorker, uid: string): Promise<void> {
     const inherited = await this.#inherited;
     if (inherited.has(uid)) return this.#observe([worker]);
+    this.#admit(worker);
     const asOfMono = this.#deps.clock.monotonicMs();
     worker.dispatch({ type: 'observed', sandbox: undefined, containers: [], asOfMono });
+  }
+
+  /** A pod that this node cannot take fails before anything of it is made. */
+  #admit(worker: PodWorker): void {
+    const over = new Set(['terminated', 'released', 'gone']);
+    const others = [...this.#workers.values()].filter(
+      (one) => one !== worker && !over.has(one.state.stage.is),
+    );
+    const refused = refusal(
+      worker.pod,
+      others.map(({ pod }) => pod),
+    );
+    if (!refused) return;
+    const { reason, message } = refused;
+    this.#deps.events.event(worker.pod, 'Warning', reason, message);
+    worker.dispatch({ type: 'evict', reason, message: `Pod was rejected: ${message}`, graceMs: 0 });
   }
 
   async #inventory(): Promise<ReadonlySet<string>> {

@@ -1,14 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { PodCertificateProjection } from '../../api/types.gen.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import { writeAtomically } from './atomic-writer.ts';
+import { trustAnchors } from './cluster-trust-bundle.ts';
 import { configMapPayload } from './config-map.ts';
 import { downwardPayload } from './downward-api.ts';
 import { type Payload, safePath } from './payload.ts';
 import { secretPayload } from './secret.ts';
 import type { VolumeContext, VolumeKind } from './volume.ts';
 
-/** Several sources in one directory; a service account token is renewed when 80 % of its life is over. */
+/**
+ * Several sources in one directory; a service account token is renewed when 80 % of its life is over, a certificate when
+ * its signer says.
+ */
 export const projected: VolumeKind = {
   live: true,
   async mount(context) {
@@ -36,6 +41,15 @@ export const projected: VolumeKind = {
             ? context.nowMs + LIMITS.agent.tokenMissingMs
             : renewAt(context.nowMs, given.expiresAtMs);
         refreshAtMs = refreshAtMs === undefined ? due : Math.min(refreshAtMs, due);
+      } else if (source.clusterTrustBundle) {
+        const text = trustAnchors(await context.objects.trustBundles(), source.clusterTrustBundle);
+        const file = { data: Buffer.from(text, 'utf8'), ...tokenAccess(context, defaultMode) };
+        all.set(safePath(source.clusterTrustBundle.path), file);
+      } else if (source.podCertificate) {
+        const { files, refreshAtMs: due } = await certificateFiles(context, source.podCertificate);
+        for (const [path, text] of files)
+          all.set(path, { data: Buffer.from(text, 'utf8'), ...tokenAccess(context, defaultMode) });
+        refreshAtMs = Math.min(refreshAtMs ?? due, due);
       } else
         throw new Error(`volume ${context.volume.name} projects a source that this node does not support`);
     }
@@ -48,6 +62,23 @@ export const projected: VolumeKind = {
     };
   },
 };
+
+/** Key and chain, together or each in its file. */
+async function certificateFiles(
+  { volume, certificate }: VolumeContext,
+  source: PodCertificateProjection,
+): Promise<{ files: readonly (readonly [path: string, text: string])[]; refreshAtMs: number }> {
+  const { credentialBundlePath = '', keyPath = '', certificateChainPath = '' } = source;
+  const place = `${volume.name}/${credentialBundlePath || keyPath || certificateChainPath}`;
+  const { keyPem, chainPem, refreshAtMs } = await certificate(place, source);
+  const files = [
+    [credentialBundlePath, `${keyPem}${chainPem}`],
+    [keyPath, keyPem],
+    [certificateChainPath, chainPem],
+  ] as const;
+  const wanted = files.filter(([path]) => path !== '');
+  return { files: wanted.map(([path, text]) => [safePath(path), text] as const), refreshAtMs };
+}
 
 /** The one that is there from before the agent was restarted; empty after a reboot. */
 function oldToken(file: string): Promise<Buffer> {

@@ -10,7 +10,7 @@ import { type PodDirs, podDirs } from '../pod-dirs.ts';
 import { volumeKind } from './kinds.ts';
 import { applyFsGroup } from './ownership.ts';
 import { removeTree } from './remove-tree.ts';
-import type { MountedVolume, TokenSource, VolumeObjects } from './volume.ts';
+import type { CertificateSource, MountedVolume, TokenSource, VolumeObjects } from './volume.ts';
 
 export interface VolumeManagerOptions {
   readonly dataDir: string;
@@ -20,6 +20,9 @@ export interface VolumeManagerOptions {
   readonly log: Logger;
   readonly objects: VolumeObjects;
   readonly token: (pod: Pod, ...args: Parameters<TokenSource>) => ReturnType<TokenSource>;
+  readonly certificate: (pod: Pod, ...args: Parameters<CertificateSource>) => ReturnType<CertificateSource>;
+  /** Tokens and certificates of the pod are of no use any more. */
+  readonly forget: (podUid: string) => void;
 }
 
 interface Mounted {
@@ -27,6 +30,8 @@ interface Mounted {
   refresh: Timer | undefined;
   /** One mount of a pod at a time; the next waits for this. */
   busy: Promise<void>;
+  /** What the refresh that waits for its turn will show; more changes meanwhile are seen by it, too. */
+  due: { readonly pod: Pod; readonly downward: DownwardContext } | undefined;
   gone: boolean;
 }
 
@@ -57,10 +62,16 @@ export class VolumeManager {
 
   /** Makes the content of live volumes anew: an object that it came from, or the pod's own labels, changed. */
   async refresh(pod: Pod, downward: DownwardContext): Promise<void> {
-    if (!this.#pods.has(pod.metadata.uid ?? '')) return;
+    const known = this.#pods.get(pod.metadata.uid ?? '');
+    if (known === undefined) return;
+    const isWaiting = known.due !== undefined;
+    known.due = { pod, downward };
+    if (isWaiting) return;
     await this.#exclusively(pod, async (mounted) => {
+      const latest = mounted.due ?? { pod, downward };
+      mounted.due = undefined;
       try {
-        await this.#mount(pod, downward, mounted, true);
+        await this.#mount(latest.pod, latest.downward, mounted, true);
       } catch (error) {
         this.#options.log.warn('volumes of a running pod could not be refreshed', {
           pod: `${pod.metadata.namespace}/${pod.metadata.name}`,
@@ -68,7 +79,7 @@ export class VolumeManager {
         });
         // A token that was refused may be given later; the one that is there ends.
         if (dueMs(mounted) !== undefined)
-          this.#refreshAfter(LIMITS.agent.refreshRetryMs, { pod, downward, mounted });
+          this.#refreshAfter(LIMITS.agent.refreshRetryMs, { ...latest, mounted });
       }
     });
   }
@@ -85,7 +96,8 @@ export class VolumeManager {
       mounted.refresh?.cancel();
       await mounted.busy.catch(() => {});
     }
-    const { dataDir, stateDir, exec } = this.#options;
+    const { dataDir, stateDir, exec, forget } = this.#options;
+    forget(podUid);
     const dirs = podDirs(dataDir, stateDir, podUid);
     await removeTree(dirs.state, exec);
     await removeTree(dirs.data, exec);
@@ -110,7 +122,13 @@ export class VolumeManager {
     const uid = pod.metadata.uid ?? '';
     let mounted = this.#pods.get(uid);
     if (mounted === undefined) {
-      mounted = { volumes: new Map(), refresh: undefined, busy: Promise.resolve(), gone: false };
+      mounted = {
+        volumes: new Map(),
+        refresh: undefined,
+        busy: Promise.resolve(),
+        due: undefined,
+        gone: false,
+      };
       this.#pods.set(uid, mounted);
     }
     const own = mounted;
@@ -136,6 +154,7 @@ export class VolumeManager {
           exec,
           downward,
           token: (audience, seconds) => this.#options.token(pod, audience, seconds),
+          certificate: (path, source) => this.#options.certificate(pod, path, source),
           nowMs: clock.now(),
         })
         .catch((cause) => {

@@ -1,8 +1,10 @@
 import type {
+  ClusterTrustBundle,
   ConfigMap,
   PersistentVolume,
   PersistentVolumeClaim,
   Pod,
+  PodCertificateProjection,
   Secret,
   Volume,
 } from '../../api/types.gen.ts';
@@ -15,6 +17,8 @@ export interface VolumeObjects {
   secret(namespace: string, name: string): Promise<Secret | undefined>;
   claim(namespace: string, name: string): Promise<PersistentVolumeClaim | undefined>;
   volume(name: string): Promise<PersistentVolume | undefined>;
+  /** All that there are. */
+  trustBundles(): Promise<readonly ClusterTrustBundle[]>;
 }
 
 export interface ServiceAccountToken {
@@ -28,6 +32,18 @@ export type TokenSource = (
   expirationSeconds: number,
 ) => Promise<ServiceAccountToken | undefined>;
 
+/** A key that was made here and what its signer said about it. */
+export interface PodCertificate {
+  readonly keyPem: string;
+  /** The certificate first. */
+  readonly chainPem: string;
+  /** Wall clock: another should be asked for. */
+  readonly refreshAtMs: number;
+}
+
+/** A certificate for a file; rejects while there is none. `path` tells the projections of a pod apart. */
+export type CertificateSource = (path: string, source: PodCertificateProjection) => Promise<PodCertificate>;
+
 export interface VolumeContext {
   readonly pod: Pod;
   readonly volume: Volume;
@@ -39,6 +55,7 @@ export interface VolumeContext {
   readonly exec: Exec;
   readonly downward: DownwardContext;
   readonly token: TokenSource;
+  readonly certificate: CertificateSource;
   readonly nowMs: number;
 }
 

@@ -87,8 +87,11 @@ async function deleteContent(
   const remaining: Record<string, number> = {};
   const finalizers: Record<string, number> = {};
   const errors: string[] = [];
-  for (const resource of served.list()) {
-    if (!resource.namespaced) continue;
+  const all = served.list().filter(({ namespaced }) => namespaced);
+  const isPod = ({ group, resource }: Resource): boolean => group === '' && resource === 'pods';
+  for (const resource of [...all.filter(isPod), ...all.filter((one) => !isPod(one))]) {
+    // Nothing that a pod may rely on, such as the policies that fence it in, goes before it has ended (KEP-5080).
+    if (!isPod(resource) && remaining['pods.'] !== undefined) break;
     try {
       const left = await deleteAll(client, resource, namespace);
       if (left.length > 0) remaining[`${resource.resource}.${resource.group}`] = left.length;

@@ -80,6 +80,27 @@ describe('statefulset controller', () => {
     expect(await cluster.list(resources.persistentVolumeClaims)).toHaveLength(3);
   });
 
+  it('waits for pods that are not ready when it scales down in order', async () => {
+    await create({ podManagementPolicy: 'Parallel' });
+    await cluster.runPods();
+    await patch({ podManagementPolicy: 'OrderedReady' });
+    for (const pod of await cluster.pods()) {
+      const conditions = [{ ...cluster.readyCondition(), status: 'False' }];
+      await cluster.setPodStatus(pod, { phase: 'Running', conditions });
+    }
+    await patch({ replicas: 0 });
+    const leaving = async () =>
+      (await cluster.pods()).flatMap(({ metadata }) => (metadata.deletionTimestamp ? [metadata.name] : []));
+    expect(await leaving()).toEqual([]);
+    const ready = async (name: string) => {
+      const pod = (await cluster.pods()).find(({ metadata }) => metadata.name === name);
+      await cluster.setPodStatus(pod!, { phase: 'Running', conditions: [cluster.readyCondition()] });
+      await cluster.settle();
+    };
+    await ready('db-2');
+    expect(await leaving()).toEqual(['db-2']);
+  });
+
   it('updates from the top down to the partition', async () => {
     await create({ podManagementPolicy: 'Parallel' });
     await cluster.runPods();

@@ -58,8 +58,12 @@ export function planStatefulSet(state: StatefulState): StatefulPlan {
       return ordinal !== undefined && (ordinal < start || ordinal >= start + replicas);
     })
     .sort((a, b) => (ordinalOf(set, b) ?? 0) - (ordinalOf(set, a) ?? 0));
+  // In order, one that is not well holds up those before it; only the lowest of those may go, for nothing waits for it.
+  const isWell = (pod: Pod): boolean => !pod.metadata.deletionTimestamp && isReady(pod);
+  const lowestUnwell = condemned.findLast((pod) => !isWell(pod));
   for (const pod of condemned) {
-    if (!pod.metadata.deletionTimestamp) remove.push(pod);
+    const isHeld = ordered && !isWell(pod) && pod !== lowestUnwell;
+    if (!pod.metadata.deletionTimestamp && !isHeld) remove.push(pod);
     if (ordered) return { create, delete: remove };
   }
   return { create, delete: [...remove, ...planUpdate(state, start, replicas)] };

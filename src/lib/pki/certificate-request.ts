@@ -22,10 +22,13 @@ import {
 
 const EXTENSION_REQUEST = '1.2.840.113549.1.9.14';
 const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2';
+const RSA_WITH_SHA256 = '1.2.840.113549.1.1.11';
+const ED25519 = '1.3.101.112';
+const NULL = Buffer.from([5, 0]);
 const SIGNATURES: Readonly<Record<string, string>> = {
   [ECDSA_WITH_SHA256]: 'sha256',
   '1.2.840.10045.4.3.3': 'sha384',
-  '1.2.840.113549.1.1.11': 'sha256',
+  [RSA_WITH_SHA256]: 'sha256',
   '1.2.840.113549.1.1.12': 'sha384',
   '1.2.840.113549.1.1.13': 'sha512',
 };
@@ -40,13 +43,14 @@ export interface CertificateRequest {
 
 const NO_NAMES: Required<AlternativeNames> = { dnsNames: [], ips: [], emails: [], uris: [] };
 
-/** A PKCS #10 signing request (RFC 2986) as PEM. */
+/** A PKCS #10 signing request (RFC 2986) as PEM, for a key on a curve, of RSA or Ed25519. */
 export function createCertificateRequest(options: {
   readonly subject: Subject;
   readonly keyPem: string;
   readonly names?: AlternativeNames;
 }): string {
   const key = privateKey(options.keyPem);
+  const [algorithm, hash] = signatureOf(key);
   const names = options.names ? encodeAlternativeNames(options.names) : undefined;
   const attributes = names
     ? sequence(objectIdentifier(EXTENSION_REQUEST), setOf(sequence(names)))
@@ -57,10 +61,14 @@ export function createCertificateRequest(options: {
     publicKeyDer(key),
     context(0, attributes, true),
   );
-  return toPem(
-    'CERTIFICATE REQUEST',
-    sequence(body, sequence(objectIdentifier(ECDSA_WITH_SHA256)), bitString(sign('sha256', body, key))),
-  );
+  return toPem('CERTIFICATE REQUEST', sequence(body, algorithm, bitString(sign(hash, body, key))));
+}
+
+/** The algorithm identifier and what is hashed with: SHA-256, which Ed25519 has no use for. */
+function signatureOf({ asymmetricKeyType: type }: KeyObject): readonly [Buffer, string | null] {
+  if (type === 'ed25519') return [sequence(objectIdentifier(ED25519)), null];
+  if (type === 'rsa') return [sequence(objectIdentifier(RSA_WITH_SHA256), NULL), 'sha256'];
+  return [sequence(objectIdentifier(ECDSA_WITH_SHA256)), 'sha256'];
 }
 
 /** Reads a request and checks that its sender holds the key. Throws an `Error` that says what is wrong with it. */

@@ -35,7 +35,7 @@ export function encodeSubject(subject: Subject): Buffer {
   const organizations = subject.organizations ?? [];
   return sequence(
     ...organizations.map((name) => setOf(attribute(ORGANIZATION, name))),
-    setOf(attribute(COMMON_NAME, subject.commonName)),
+    ...(subject.commonName === '' ? [] : [setOf(attribute(COMMON_NAME, subject.commonName))]),
   );
 }
 

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { connect, createServer } from 'node:tls';
 import * as x509 from '@peculiar/x509';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -125,6 +125,22 @@ describe('signing requests', () => {
     expect(request.names).toEqual({ dnsNames: ['pi'], ips: ['10.0.0.2'], emails: [], uris: [] });
     expect(request.publicKey.equals(publicKeyOf(keyPem))).toBe(true);
     expect(new x509.Pkcs10CertificateRequest(pem).subject).toBe('O=system:nodes, CN=system:node:pi');
+  });
+
+  it.each([
+    ['rsa', { modulusLength: 2048 }],
+    ['ec', { namedCurve: 'P-384' }],
+    ['ed25519', {}],
+  ] as const)('can be about a key of type %s, without a subject', (type, options) => {
+    const { privateKey, publicKey } = generateKeyPairSync(
+      type as 'rsa',
+      options as { modulusLength: number },
+    );
+    const keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const pem = createCertificateRequest({ subject: { commonName: '' }, keyPem });
+    expect(parseCertificateRequest(pem)).toMatchObject({ subject: { commonName: '', organizations: [] } });
+    expect(parseCertificateRequest(pem).publicKey.equals(publicKey)).toBe(true);
+    expect(new x509.Pkcs10CertificateRequest(pem).subject).toBe('');
   });
 
   it('of another implementation are understood', async () => {

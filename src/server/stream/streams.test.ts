@@ -184,6 +184,19 @@ describe('SPDY', () => {
 });
 
 describe('logs', () => {
+  it('can be read over a WebSocket, by whoever may get them', async () => {
+    const path = `${PODS}/two/log?container=b&tailLines=5`;
+    const { messages, closeCode } = await converse(path, 'binary.k8s.io');
+    expect(Buffer.concat(messages).toString()).toBe('log of b 5\n');
+    expect(closeCode).toBe(1000);
+    const coded = await converse(path, 'base64.binary.k8s.io');
+    expect(coded.messages.map(String)).toEqual([Buffer.from('log of b 5\n').toString('base64')]);
+    for (const [of, protocol, code] of [
+      [path, 'v5.channel.k8s.io', 400],
+      [`${PODS}/none/log`, 'binary.k8s.io', 404],
+    ] as const)
+      await expect(converse(of, protocol)).rejects.toThrow(`Unexpected server response: ${code}`);
+  });
   it('are plain text of the container asked for', async () => {
     const answer = await http.send('GET', `${PODS}/two/log?container=b&tailLines=5`);
     expect(answer).toMatchObject({ code: 200, text: 'log of b 5\n' });

@@ -21,11 +21,12 @@ import type { SubresourceProxy } from '../proxy/subresource.ts';
 import { admitConnect, type ConnectOptions } from '../registry/connect.ts';
 import type { UserInfo } from '../registry/definition.ts';
 import type { Tunnels } from '../tunnel/tunnels.ts';
-import { execOptions, execRequest, podTarget, portForwardOptions } from './pod-target.ts';
+import { execOptions, execRequest, logRequest, podTarget, portForwardOptions } from './pod-target.ts';
 import { PORT_FORWARD_PROTOCOL, PortForwarder } from './port-forward.ts';
 import { SpdySession, type SpdyStream } from './spdy.ts';
 import { refuseSpdyExec, SPDY_EXEC_PROTOCOLS, SpdyExecStreams, serveSpdyExec } from './spdy-exec.ts';
 import { EXEC_PROTOCOLS, serveExec } from './web-socket-exec.ts';
+import { READER_PROTOCOLS, serveReader } from './web-socket-reader.ts';
 
 /** SPDY for port-forward inside a WebSocket (KEP-4006). */
 const TUNNEL_PROTOCOL = `SPDY/3.1+${PORT_FORWARD_PROTOCOL}`;
@@ -41,7 +42,10 @@ interface Call {
   readonly head: Buffer;
 }
 
-/** Answers requests that turn the connection into a stream: exec, attach, port-forward, and the agents' tunnels. */
+/**
+ * Answers requests that turn the connection into a stream: exec, attach, port-forward, logs that are read over a
+ * WebSocket, and the agents' tunnels.
+ */
 export function createUpgradeHandler(
   context: HandlerContext,
   tunnels: Tunnels,
@@ -120,7 +124,7 @@ async function serve(
   if (!info.isResource || info.group !== '' || info.resource !== 'pods')
     throw apiError('NotFound', 'the server could not find the requested resource', { details: {} });
   // A WebSocket can only be asked for with GET; what it does is what POST does.
-  if (info.verb === 'get') authorizeVerb(authorizer, user, info, 'create');
+  if (info.verb === 'get' && info.subresource !== 'log') authorizeVerb(authorizer, user, info, 'create');
   const leave = context.long.enter();
   // One that was closed while its sender was looked up does not say so again.
   if (connection.socket.closed) leave();
@@ -129,7 +133,23 @@ async function serve(
   const call: Call = { context, connector: tunnels, info, query, user, ...connection };
   if (info.subresource === 'portforward') return forwardPorts(call);
   if (info.subresource === 'exec' || info.subresource === 'attach') return runProcess(call);
+  if (info.subresource === 'log') return readLog(call);
   throw badRequest(`${info.subresource || info.resource} cannot be upgraded`);
+}
+
+async function readLog(call: Call): Promise<void> {
+  const { context, connector, info, query } = call;
+  if (!isWebSocket(call)) throw badRequest(`${info.subresource} cannot be upgraded`);
+  const target = podTarget(context.registry, info);
+  const request = logRequest(target, query);
+  const node = await connector.connect(target.nodeName);
+  checkOffered(call, READER_PROTOCOLS);
+  const log = await node.logs(request);
+  const web = await acceptWebSocket(call, READER_PROTOCOLS).catch((error: unknown) => {
+    log.destroy();
+    throw error;
+  });
+  return serveReader(web, log);
 }
 
 /** Admission hears of connections, too (operation CONNECT). */

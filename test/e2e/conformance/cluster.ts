@@ -20,6 +20,8 @@ export class Cluster {
   /** Folder of the board: kubeconfig, data, log. */
   readonly folder: string;
   readonly api: ApiClient;
+  /** A spec has it to itself. */
+  readonly isExclusive = process.env['KEDGE_CONFORMANCE_EXCLUSIVE'] === '1';
 
   constructor(kubeconfig: string, folder: string) {
     this.kubeconfig = kubeconfig;

@@ -6,16 +6,22 @@ export interface Covered {
   /** The official name. */
   readonly name: string;
   readonly file: string;
-  /** Needs a node that runs containers. */
-  readonly board: boolean;
+  readonly kind: Kind;
+}
+
+/** What a spec runs on: a server without a node, a board that runs containers, or two boards that it has to itself. */
+export type Kind = 'api' | 'board' | 'boards';
+
+function kindOf(file: string): Kind {
+  if (file.endsWith('.boards.test.ts')) return 'boards';
+  return file.endsWith('.board.test.ts') ? 'board' : 'api';
 }
 
 /** Every spec for which there is a test. */
 export async function coveredSpecs(): Promise<readonly Covered[]> {
   const covered: Covered[] = [];
   for (const file of specFiles())
-    for (const name of await collectSpecs(file))
-      covered.push({ name, file, board: file.endsWith('.board.test.ts') });
+    for (const name of await collectSpecs(file)) covered.push({ name, file, kind: kindOf(file) });
   return covered;
 }
 

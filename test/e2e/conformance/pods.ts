@@ -20,9 +20,23 @@ export function pod(
   return { metadata: { name, labels }, spec: { containers: [idleContainer(container)], ...spec } };
 }
 
-export function podTemplate(labels: Record<string, string>, spec: PodFields = {}): PodTemplateSpec {
+export function podTemplate(
+  labels: Record<string, string>,
+  spec: PodFields = {},
+  containers: Container[] = [idleContainer()],
+): PodTemplateSpec {
   return {
     metadata: { labels },
-    spec: { containers: [idleContainer()], terminationGracePeriodSeconds: 0, ...spec },
+    spec: { containers, terminationGracePeriodSeconds: 0, ...spec },
+  };
+}
+
+/** Only there; boards of a test have one host name, so a selector by that does not tell them apart. */
+export function onNode(name: string): PodFields {
+  const term = { matchFields: [{ key: 'metadata.name', operator: 'In', values: [name] }] };
+  return {
+    affinity: {
+      nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [term] } },
+    },
   };
 }

@@ -1,21 +1,22 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { Board } from '../board.ts';
+import { Board, Lan } from '../board.ts';
 import { writeSection } from './document.ts';
-import { type Covered, coveredSpecs } from './files.ts';
+import { type Covered, coveredSpecs, type Kind } from './files.ts';
 import { officialName, readSpecs, type Spec, writeSpecs } from './spec-list.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const REPORTS = join(root, 'dist/conformance');
 const REPORT = join(REPORTS, 'report.json');
 
-const USAGE = `usage: npm run conformance -- [--api|--board] [--quick] [--record] [--document] [words…]
+const USAGE = `usage: npm run conformance -- [--api|--board] [--quick|--open] [--record] [--document] [words…]
 
 Runs the conformance specs that are covered, or those whose official name or file holds all the words.
   --api       only those that need no containers
   --board     only those that run containers
   --quick     only those that passed when last recorded, without [Slow] ones
+  --open      only those that had not passed when last recorded
   --record    keep the results in specs.tsv and in docs/compatibility.md
   --document  run nothing: write the section of docs/compatibility.md from specs.tsv, with --record after keeping what
               the last run found
@@ -62,17 +63,19 @@ async function main(argv: readonly string[]): Promise<number> {
   const passing = new Set(
     readSpecs().flatMap((spec) => (spec.result === 'pass' ? [officialName(spec)] : [])),
   );
-  const isQuick = (name: string): boolean => passing.has(name) && !name.includes('[Slow]');
+  const isWanted = (name: string): boolean =>
+    !(flags.has('--quick') && (!passing.has(name) || name.includes('[Slow]'))) &&
+    !(flags.has('--open') && passing.has(name));
   const chosen = (await coveredSpecs()).filter(({ name, file }) => {
     const text = `${name} ${relative(root, file)}`.toLowerCase();
-    return words.every((word) => text.includes(word)) && (!flags.has('--quick') || isQuick(name));
+    return words.every((word) => text.includes(word)) && isWanted(name);
   });
   rmSync(REPORTS, { recursive: true, force: true });
   mkdirSync(REPORTS, { recursive: true });
   const results: Result[] = [];
-  for (const kind of ['api', 'board'] as const) {
+  for (const kind of ['api', 'board', 'boards'] as const) {
     if (flags.has(kind === 'api' ? '--board' : '--api')) continue;
-    const specs = chosen.filter(({ board }) => board === (kind === 'board'));
+    const specs = chosen.filter((spec) => spec.kind === kind);
     if (specs.length > 0) results.push(...(await runSpecs(kind, specs)));
   }
   if (results.length === 0) {
@@ -85,29 +88,45 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 /** Starts one cluster, runs the specs against it from inside its network, and removes it. */
-async function runSpecs(kind: 'api' | 'board', specs: readonly Covered[]): Promise<Result[]> {
-  const board = Board.create({ agent: kind === 'board' });
+async function runSpecs(kind: Kind, specs: readonly Covered[]): Promise<Result[]> {
+  const lan = kind === 'boards' ? Lan.create() : undefined;
+  const board = Board.create({ agent: kind !== 'api', ...(lan ? { lan } : {}) });
+  const second = lan ? Board.create({ lan, server: board, host: 3 }) : undefined;
   const output = join(REPORTS, `vitest-${kind}.json`);
   const selection = join(board.folder, 'selection.json');
   try {
     await board.start();
+    await second?.start();
     writeFileSync(selection, JSON.stringify(specs.map(({ name }) => name)));
     const files = [...new Set(specs.map(({ file }) => relative(root, file)))];
-    await vitest(board, selection, [
+    const isExclusive = kind === 'boards';
+    const args = [
       ...['run', '--config', join(import.meta.dirname, 'vitest.config.ts'), '--root', root],
       ...['--reporter=default', '--reporter=json', `--outputFile.json=${output}`],
       ...['--reporter=junit', `--outputFile.junit=${join(REPORTS, `junit-${kind}.xml`)}`],
+      // These change nodes or fill them.
+      ...(isExclusive ? ['--no-file-parallelism', '--sequence.concurrent=false'] : []),
       ...files,
-    ]);
-    if (process.env['KEDGE_E2E_KEEP']) console.log(board.log.split('\n').slice(-50).join('\n'));
+    ];
+    await vitest(board, selection, args, isExclusive);
+    if (process.env['KEDGE_E2E_KEEP']) {
+      for (const one of [board, second]) if (one) console.log(one.log.split('\n').slice(-50).join('\n'));
+    }
     return read(output, specs);
   } finally {
+    await second?.remove();
     await board.remove();
+    lan?.remove();
   }
 }
 
 /** Resolves when vitest has ended. */
-async function vitest(board: Board, selection: string, args: readonly string[]): Promise<void> {
+async function vitest(
+  board: Board,
+  selection: string,
+  args: readonly string[],
+  isExclusive: boolean,
+): Promise<void> {
   const program = join(root, 'node_modules/vitest/vitest.mjs');
   const inside = [`--net=/run/netns/${board.name}`, process.execPath, program, ...args];
   const env = {
@@ -115,6 +134,7 @@ async function vitest(board: Board, selection: string, args: readonly string[]):
     KEDGE_CONFORMANCE_KUBECONFIG: board.kubeconfig,
     KEDGE_CONFORMANCE_FOLDER: board.folder,
     KEDGE_CONFORMANCE_SELECTION: selection,
+    KEDGE_CONFORMANCE_EXCLUSIVE: isExclusive ? '1' : '0',
   };
   const child = spawn('nsenter', inside, { stdio: 'inherit', env, cwd: root });
   await new Promise((done) => child.once('exit', done));

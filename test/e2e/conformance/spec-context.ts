@@ -9,17 +9,21 @@ import type { WatchEvents } from './watch-events.ts';
 /** What one spec works with: the cluster and a namespace of its own, which goes with the spec. */
 export class SpecContext {
   readonly cluster: Cluster;
-  readonly namespace: string;
   readonly #cleanups: (() => Promise<unknown>)[] = [];
+  #namespace = '';
 
-  private constructor(cluster: Cluster, namespace: string) {
+  private constructor(cluster: Cluster) {
     this.cluster = cluster;
-    this.namespace = namespace;
   }
 
   static async open(cluster: Cluster): Promise<SpecContext> {
-    const context = new SpecContext(cluster, '');
-    return new SpecContext(cluster, await context.newNamespace());
+    const context = new SpecContext(cluster);
+    context.#namespace = await context.newNamespace();
+    return context;
+  }
+
+  get namespace(): string {
+    return this.#namespace;
   }
 
   /** Part of a name that no other spec has. */
@@ -31,7 +35,12 @@ export class SpecContext {
   async newNamespace(labels: Record<string, string> = {}): Promise<string> {
     const name = this.unique('spec');
     await this.cluster.namespaces.create({ metadata: { name, labels: { conformance: 'spec', ...labels } } });
-    this.defer(async () => await this.cluster.namespaces.delete(name));
+    this.defer(async () => {
+      await this.cluster.namespaces.delete(name);
+      // Where specs run one after the other, the next finds nothing of this one.
+      const isGone = async () => !(await this.cluster.namespaces.find(name));
+      if (this.cluster.isExclusive) await this.until(`namespace ${name} to go`, isGone);
+    });
     const accounts = this.cluster.resource('v1', 'serviceaccounts', name);
     await this.until(
       'the default service account',

@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
 import type { ServiceAccount, TokenReview } from '../../../../src/api/types.gen.ts';
 import { area } from '../area.ts';
-import { mounted, outputOf } from '../pod-output.ts';
+import { programPod } from '../net-pods.ts';
+import { ended, logOf, mounted, outputOf } from '../pod-output.ts';
 import type { SpecContext } from '../spec-context.ts';
 
 const FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -43,4 +44,26 @@ area('sig-auth', 'ServiceAccounts', (spec) => {
       user: { username: `system:serviceaccount:${context.namespace}:default` },
     });
   });
+
+  spec(
+    'ServiceAccountIssuerDiscovery should support OIDC discovery of service account issuer',
+    async (context) => {
+      const audience = 'oidc-discovery-test';
+      const source = { serviceAccountToken: { path: 'sa-token', audience, expirationSeconds: 3600 } };
+      const volume = { name: 'sa-token', projected: { sources: [source] } };
+      const fields = programPod(['verify-token', '/var/run/secrets/tokens/sa-token', audience], {
+        volumeMounts: [{ name: 'sa-token', mountPath: '/var/run/secrets/tokens' }],
+      });
+      await context.pods.create({
+        metadata: { name: 'validator' },
+        spec: { ...fields, volumes: [...(fields.volumes ?? []), volume], restartPolicy: 'Never' },
+      });
+      const { status } = await ended(context, 'validator');
+      const output = await logOf(context, 'validator');
+      expect(status?.phase, output).toBe('Succeeded');
+      expect(output).toContain(
+        `completed OIDC token validation of system:serviceaccount:${context.namespace}:default`,
+      );
+    },
+  );
 });

@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import type { Container, Probe } from '../../../../src/api/types.gen.ts';
 import { area } from '../area.ts';
 import { running } from '../pod-output.ts';
+import { programContainer, programVolumes } from '../pod-program.ts';
 import { pod } from '../pods.ts';
 import type { SpecContext } from '../spec-context.ts';
 
@@ -18,6 +19,13 @@ async function create(context: SpecContext, run: string, probes: Partial<Contain
 const liveness = (probe: Partial<Probe>): Partial<Container> => ({
   livenessProbe: { initialDelaySeconds: 1, periodSeconds: 1, failureThreshold: 1, ...probe },
 });
+/** Serves gRPC health on port 5000 and is asked on another, or the same. */
+async function createGrpc(context: SpecContext, port: number): Promise<void> {
+  const { livenessProbe } = liveness({ grpc: { port }, initialDelaySeconds: 5, periodSeconds: 2 });
+  const container = programContainer(['grpc-health', '5000'], { livenessProbe: livenessProbe! });
+  const spec = { containers: [container], volumes: programVolumes, terminationGracePeriodSeconds: 0 };
+  await context.pods.create({ metadata: { name: 'probed' }, spec });
+}
 const SERVER = 'mkdir -p /www; echo ok > /www/healthz; httpd -p 8080 -h /www';
 const HTTP = { httpGet: { path: '/healthz', port: 8080 } };
 const EXEC = { exec: { command: ['cat', '/tmp/health'] } };
@@ -106,6 +114,18 @@ area('sig-node', 'Probing container', (spec) => {
     async (context) => {
       await create(context, `${SERVER}; sleep 2; rm /www/healthz; exec sleep 100000`, liveness(HTTP));
       await isRestarted(context, 3);
+    },
+    LONG,
+  );
+  spec('should *not* be restarted with a GRPC liveness probe [NodeConformance]', async (context) => {
+    await createGrpc(context, 5000);
+    await isNotRestarted(context);
+  });
+  spec(
+    'should be restarted with a GRPC liveness probe [NodeConformance]',
+    async (context) => {
+      await createGrpc(context, 2333);
+      await isRestarted(context, 1);
     },
     LONG,
   );

@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
+import type { ReplicationController } from '../../../../src/api/types.gen.ts';
 import { area } from '../area.ts';
 import { mounted, outputOf, running } from '../pod-output.ts';
-import { idleContainer, pod } from '../pods.ts';
+import { idleContainer, pod, podTemplate } from '../pods.ts';
 
 const PATH = '/test-volume';
 const MODES = { '0644': '-rw-r--r--', '0666': '-rw-rw-rw-', '0777': '-rwxrwxrwx' } as const;
@@ -79,4 +80,40 @@ area('sig-storage', 'EmptyDir wrapper volumes', (spec) => {
       'value-1\nvalue-2',
     );
   });
+  spec(
+    'should not cause race condition when used for configmaps [Serial]',
+    async (context) => {
+      const names = Array.from({ length: 50 }, (_, index) => `racey-${index}`);
+      for (const name of names)
+        await context.configMaps.create({ metadata: { name }, data: { 'data-1': 'value-1' } });
+      const volumes = names.map((name) => ({
+        name,
+        configMap: { name, items: [{ key: 'data-1', path: 'data-1' }] },
+      }));
+      const volumeMounts = names.map((name) => ({ name, mountPath: `/etc/config/${name}` }));
+      const controllers = context.resource<ReplicationController>('v1', 'replicationcontrollers');
+      for (let round = 0; round < 3; round++) {
+        const name = `wrapped-volume-race-${round}`;
+        await controllers.create({
+          metadata: { name },
+          spec: {
+            replicas: 5,
+            selector: { name },
+            template: podTemplate({ name }, { volumes }, [idleContainer({ volumeMounts })]),
+          },
+        });
+        await context.until(
+          'five pods to run',
+          async () => {
+            const { items } = await context.pods.list({ labelSelector: `name=${name}` });
+            return items.filter(({ status }) => status?.phase === 'Running').length === 5;
+          },
+          100_000,
+        );
+        await controllers.delete(name, { propagationPolicy: 'Foreground' });
+        await context.until('the controller to go', async () => !(await controllers.find(name)), 60_000);
+      }
+    },
+    { timeoutMs: 300_000 },
+  );
 });
