@@ -256,8 +256,10 @@ class SqliteStore implements SqliteDatastore {
         const { outcomes, lastRevision } = readCommit(batches, response, this.revision);
         this.#inFlight = undefined;
         if (lastRevision > 0) this.#nextRevision = lastRevision + 1;
+        for (const { changes } of outcomes) this.#overlay.replaced(changes.map((change) => change.key));
+        // The thread gets what waits before the answers of this one are given: both go on at the same time.
+        if (this.#queue.length > 0) this.#dispatch();
         for (const { batch, changes, result } of outcomes) {
-          this.#overlay.replaced(changes.map((change) => change.key));
           this.#announce(changes);
           batch.resolve(result);
         }
