@@ -532,6 +532,16 @@ export const LIMITS = {
     /** How long a pod waits for its volumes to be provisioned before it is scheduled anew. */
     volumeBindMs: 600_000,
   },
+  memory: {
+    /** After so much was written, garbage is given back once less than the other comes in a span of quiet. */
+    tidyAfterBytes: 1024 * 1024,
+    quietMs: 5000,
+    quietBytes: 64 * 1024,
+    /** Less garbage is not worth the pause that its collection is. */
+    worthBytes: 4 * 1024 * 1024,
+    /** Collecting more than this stops a small board for seconds: then V8 goes on as it sees fit. */
+    tooLargeBytes: 192 * 1024 * 1024,
+  },
   process: {
     /** How long stopping may take before a process that begins anew does so all the same; a unit has as long. */
     restartStopMs: 60_000,

@@ -7,6 +7,8 @@ import { createKeptCopies } from '../../client/kept-copies.ts';
 import { sleep, systemClock } from '../../lib/clock.ts';
 import { createExec } from '../../lib/exec.ts';
 import { LIMITS } from '../../lib/limits.ts';
+import { createMemoryTidier } from '../../lib/memory-tidier.ts';
+import { processMemory } from '../../lib/process-memory.ts';
 import { Failure } from '../failure.ts';
 import { parseClusterSettings } from '../node/cluster-settings.ts';
 import { restartOnNewAddress } from '../node/new-address.ts';
@@ -48,6 +50,8 @@ async function start(config: AgentConfig, running: Running): Promise<void> {
   });
   running.onStop(() => node.stop());
   running.onStop(restartOnNewAddress(config.node, running));
+  const tidier = createMemoryTidier({ memory: processMemory, clock });
+  running.onStop(async () => tidier.stop());
   const tunnel = startTunnel({
     api: node.api,
     dial: (aborted) => dialServer(connection.address, aborted),

@@ -12,6 +12,8 @@ import { openSqliteDatastore, type SqliteDatastore } from '../../datastore/sqlit
 import type { Clock } from '../../lib/clock.ts';
 import type { TokenUser } from '../../lib/join-token.ts';
 import { errorText, type Logger } from '../../lib/log.ts';
+import { createMemoryTidier } from '../../lib/memory-tidier.ts';
+import { processMemory } from '../../lib/process-memory.ts';
 import { startScheduler } from '../../scheduler/scheduler.ts';
 import { createAdmission } from '../../server/admission/table.ts';
 import { type ApiServer, createApiServer } from '../../server/api-server.ts';
@@ -109,6 +111,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     });
     stops.push(() => informers.stop());
     stops.push(...startLoops(options, { server, informers, pki }));
+    const tidier = createMemoryTidier({ memory: processMemory, clock });
+    stops.push(async () => tidier.stop());
+    datastore.subscribe((changes) => {
+      for (const { value } of changes) tidier.note(value.length);
+    });
     return { server, stop: () => stopAll(stops, log) };
   } catch (error) {
     await stopAll(stops, log);
