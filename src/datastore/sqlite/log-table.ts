@@ -19,6 +19,18 @@ export const SCHEMA = `
   CREATE TABLE IF NOT EXISTS state (id INTEGER PRIMARY KEY CHECK (id = 1), document TEXT NOT NULL);
 `;
 
+/**
+ * The inner query reads the index alone, in key order, and the whole stops with the limit. The order stands inside: at
+ * the end SQLite would sort all that follows, values included, for each page. Its limit of none keeps it from being
+ * dropped there (https://www.sqlite.org/optoverview.html), and a cross join keeps it.
+ */
+export const LIST = `
+  SELECT e.revision, e.key, e.created, e.value
+  FROM (SELECT key, max(revision) AS newest FROM entries
+        WHERE key >= ? AND key < ? AND revision <= ? GROUP BY key ORDER BY key LIMIT -1) AS visible
+  CROSS JOIN entries AS e ON e.revision = visible.newest
+  WHERE e.value IS NOT NULL LIMIT ?`;
+
 interface Head {
   revision: number;
   created: number;
@@ -220,13 +232,7 @@ function prepare(db: Database) {
     visible: db.prepare(
       'SELECT revision, key, created, value FROM entries WHERE key = ? AND revision <= ? ORDER BY revision DESC LIMIT 1',
     ),
-    // The inner query reads the index alone, in key order, and stops with the limit.
-    list: db.prepare(`
-      SELECT e.revision, e.key, e.created, e.value
-      FROM (SELECT key, max(revision) AS newest FROM entries
-            WHERE key >= ? AND key < ? AND revision <= ? GROUP BY key) AS visible
-      CROSS JOIN entries AS e ON e.revision = visible.newest
-      WHERE e.value IS NOT NULL ORDER BY visible.key LIMIT ?`),
+    list: db.prepare(LIST),
     count: db
       .prepare(`
       SELECT count(*) FROM (SELECT max(revision) AS newest FROM entries WHERE key >= ? AND key < ? GROUP BY key) AS visible
