@@ -1,5 +1,5 @@
 import { Board } from '../e2e/board.ts';
-import { type Bench, load, pause, startTimes } from './measure.ts';
+import { type Bench, load, pause, startTimes, TIDIED_MS } from './measure.ts';
 import { memoryOf } from './process.ts';
 import type { Row } from './table.ts';
 
@@ -10,11 +10,11 @@ export async function apiRows({ binary, progress }: Bench): Promise<Row[]> {
     progress('API server alone: starts');
     await board.start();
     const { readyzMs } = await startTimes(board, false);
-    await pause(5000);
+    await pause(TIDIED_MS);
     const idle = memoryOf(board.pid);
     const rows: Row[] = [
       { what: 'server without agent: start → `/readyz`', unit: 'ms', measured: readyzMs },
-      { what: 'server without agent, idle: anonymous', unit: 'MB', measured: idle.anonymousMB },
+      { what: 'server without agent, idle: anonymous', budget: 40, unit: 'MB', measured: idle.anonymousMB },
       { what: 'server without agent, idle: PSS', unit: 'MB', measured: idle.pssMB },
     ];
     progress('GET');
@@ -23,6 +23,7 @@ export async function apiRows({ binary, progress }: Bench): Promise<Row[]> {
     rows.push(...(await writeRows(board, progress)));
     rows.push(...(await watchRows(board, progress)));
     rows.push(...(await listRows(board, progress)));
+    await pause(TIDIED_MS);
     const after = memoryOf(board.pid);
     rows.push({
       what: 'server with 5,000 pods after all this: anonymous',

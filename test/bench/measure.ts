@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { LIMITS } from '../../src/lib/limits.ts';
 import type { Board } from '../e2e/board.ts';
 import { median } from './table.ts';
 
@@ -33,6 +34,9 @@ export async function load<T>(board: Board, ...args: readonly (string | number)[
   if (code !== 0) throw new Error(`load ${args.join(' ')}: ${stderr}${stdout}`);
   return JSON.parse(stdout) as T;
 }
+
+/** Until a server has given back what a start or a burst left, twice `LIMITS.memory.quietMs` and some more. */
+export const TIDIED_MS = 2 * LIMITS.memory.quietMs + 5000;
 
 const STARTS = 5;
 

@@ -1,6 +1,6 @@
 /**
  * Measures the packaged executable against the budgets and prints one table:
- * `npm run bench -- [--only=api,agent,join,scheduler,size] [--idle-minutes=10] [--binary=dist/kedge-linux-x64]`.
+ * `npm run bench -- [--only=api,memory,agent,join,scheduler,size] [--idle-minutes=10] [--binary=dist/kedge-linux-x64]`.
  * Needs root. Machines are noisy: read the ratios of one run, not single numbers of two.
  */
 import { execFileSync } from 'node:child_process';
@@ -12,6 +12,7 @@ import { agentRows } from './agent-rows.ts';
 import { apiRows } from './api-rows.ts';
 import { joinRows } from './join-rows.ts';
 import type { Bench } from './measure.ts';
+import { memoryRows } from './memory-rows.ts';
 import { type Row, renderTable } from './table.ts';
 
 const option = (name: string): string | undefined =>
@@ -20,6 +21,7 @@ const option = (name: string): string | undefined =>
 const SECTIONS: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   size: async ({ binary }) => sizeRows(binary),
   api: apiRows,
+  memory: memoryRows,
   agent: agentRows,
   join: joinRows,
   scheduler: async () => schedulerRows(),
