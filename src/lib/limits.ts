@@ -194,6 +194,8 @@ export const LIMITS = {
     lagBytes: 4 * 1024 * 1024,
     /** What all slow watchers together may leave unread before the slowest are dropped. */
     totalLagBytes: 32 * 1024 * 1024,
+    /** How long watchers wait at most after all were served, which took as long. */
+    restMs: 10,
     perServer: 2000,
     perUser: 1000,
     bookmarkMs: 60_000,

@@ -17,11 +17,34 @@ export function listMetadata(page: ListPage): object {
   };
 }
 
+/** How a list is written: `head`, the items joined by commas, `]}`. */
+export interface ListShape {
+  readonly head: string;
+  /** An item's JSON where it is not shown as the bytes that are stored. */
+  readonly encode: ((item: ListedObject) => string) | undefined;
+}
+
+/** The objects themselves. */
+export function objectList(endpoint: Endpoint, page: ListPage): ListShape {
+  const { resource, conversion, served } = endpoint;
+  const kind = served.definition.listKind ?? `${resource.kind}List`;
+  const head = { kind, apiVersion: apiVersionOf(resource), metadata: listMetadata(page) };
+  return {
+    head: openList(head, 'items'),
+    encode: conversion && ((item) => JSON.stringify(toClient(endpoint, item.object()))),
+  };
+}
+
+/** Everything of a list up to its first item. */
+export function openList(fields: object, items: string): string {
+  return `${JSON.stringify(fields).slice(0, -1)},"${items}":[`;
+}
+
 /**
- * Streams a list whose items are bytes already, a piece at a time as the client takes them: never one great string,
- * never more than a piece in memory beyond what the cache holds anyway.
+ * Streams a list a piece at a time as the client takes it: never one great string, never more than a piece in memory
+ * beyond what the cache holds anyway.
  */
-export async function sendList(exchange: Exchange, endpoint: Endpoint, page: ListPage): Promise<void> {
+export async function sendList(exchange: Exchange, page: ListPage, shape: ListShape): Promise<void> {
   const { request, response } = exchange;
   setWarnings(exchange);
   response.statusCode = 200;
@@ -31,10 +54,10 @@ export async function sendList(exchange: Exchange, endpoint: Endpoint, page: Lis
     return;
   }
   if (exchange.audit?.wantsResponse && !isAtLeast(page, LIMITS.audit.eventChars))
-    exchange.audit.responseObject(listJson(endpoint, page));
+    exchange.audit.responseObject(listJson(page, shape));
   const zip = acceptsGzip(request.headers['accept-encoding']) && isAtLeast(page, LIMITS.http.gzipFromBytes);
   const body = zip ? compressed(exchange) : new StreamedBody(exchange);
-  const list = new ListPieces(endpoint, page);
+  const list = new ListPieces(page, shape);
   let goOn: () => void = () => {};
   exchange.disconnect.onceHappened(() => goOn());
   while (!list.isOver && !exchange.disconnect.happened) {
@@ -67,8 +90,8 @@ function compressed({ response }: Exchange): Body {
 }
 
 /** The whole list at once. */
-export function listJson(endpoint: Endpoint, page: ListPage): Buffer {
-  const list = new ListPieces(endpoint, page);
+export function listJson(page: ListPage, shape: ListShape): Buffer {
+  const list = new ListPieces(page, shape);
   const pieces: Buffer[] = [];
   while (!list.isOver) {
     pieces.push(list.next(false));
@@ -81,19 +104,20 @@ const TAIL = ']}\n';
 
 /** Head, items joined by commas, tail: in pieces of about `listChunkBytes`. */
 class ListPieces {
-  readonly #endpoint: Endpoint;
+  readonly #shape: ListShape;
   readonly #items: readonly ListedObject[];
   readonly #piece: Piece;
   #next = 0;
+  #left: Buffer | undefined;
   isOver = false;
 
-  constructor(endpoint: Endpoint, page: ListPage) {
-    this.#endpoint = endpoint;
+  constructor(page: ListPage, shape: ListShape) {
+    this.#shape = shape;
     this.#items = page.items;
-    const head = Buffer.from(headOf(endpoint, page));
+    const head = Buffer.from(shape.head);
     // Short lists need no large piece.
     const sizeBytes = head.length + sizeUpTo(page.items, LIMITS.http.listChunkBytes) + TAIL.length;
-    this.#piece = new Piece(endpoint.conversion ? LIMITS.http.listChunkBytes : sizeBytes);
+    this.#piece = new Piece(sizeBytes);
     if (this.#piece.hasRoom(head.length)) this.#piece.addBytes(head);
   }
 
@@ -115,9 +139,13 @@ class ListPieces {
   #add(item: ListedObject): boolean {
     const piece = this.#piece;
     const comma = this.#next === 0 ? '' : ',';
-    if (this.#endpoint.conversion) {
-      const bytes = Buffer.from(JSON.stringify(toClient(this.#endpoint, item.object())));
-      if (!piece.hasRoom(comma.length + bytes.length)) return false;
+    const { encode } = this.#shape;
+    if (encode) {
+      // Kept for the next piece where it does not fit into this one.
+      const bytes = this.#left ?? Buffer.from(encode(item));
+      const fits = piece.hasRoom(comma.length + bytes.length);
+      this.#left = fits ? undefined : bytes;
+      if (!fits) return false;
       piece.addText(comma);
       piece.addBytes(bytes);
       return true;
@@ -127,11 +155,6 @@ class ListPieces {
     piece.addJson(item);
     return true;
   }
-}
-
-function headOf({ resource, served }: Endpoint, page: ListPage): string {
-  const listKind = served.definition.listKind ?? `${resource.kind}List`;
-  return `{"kind":"${listKind}","apiVersion":"${apiVersionOf(resource)}","metadata":${JSON.stringify(listMetadata(page))},"items":[`;
 }
 
 function isAtLeast({ items }: ListPage, wantedBytes: number): boolean {

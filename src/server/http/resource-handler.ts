@@ -13,13 +13,13 @@ import { MAIN } from '../registry/view.ts';
 import { answerVirtual } from '../registry/virtual.ts';
 import { decodeDeleteOptions, decodeObject, decodePatch, type Expected } from './decode-body.ts';
 import { type Exchange, sendJson } from './exchange.ts';
-import { listJson, sendList } from './list-response.ts';
+import { listJson, objectList, sendList } from './list-response.ts';
 import type { Answer } from './negotiate.ts';
 import { deleteQueryOf, listQueryOf, numberOf, watchQueryOf, writeRequestOf } from './parameters.ts';
 import { readBody } from './read-body.ts';
 import { isTrue, type ResourceRequest } from './request-info.ts';
 import { handleSubresource } from './subresource-handler.ts';
-import { sendMetadataList, sendTable, transformOf } from './transform.ts';
+import { listShape, transformOf } from './transform.ts';
 import type { Watches } from './watch-response.ts';
 
 /** What a handler needs to know besides the exchange. */
@@ -118,18 +118,16 @@ async function handleGet(call: ResourceCall): Promise<void> {
 }
 
 function objectTransform({ endpoint, answer, exchange, clock }: ResourceCall, columnsOnce = false) {
-  return transformOf({ endpoint, answer, query: exchange.query, nowMs: clock.now(), columnsOnce });
+  return transformOf({ endpoint, answer, query: exchange.query, now: () => clock.now(), columnsOnce });
 }
 
 async function handleList(call: ResourceCall): Promise<void> {
   const { endpoint, info, exchange, answer, clock } = call;
   const page = await listObjects(endpoint.served, listQueryOf(exchange.query, info, endpoint));
-  if (answer.as === 'Table') return sendTable(exchange, answer, { endpoint, page, nowMs: clock.now() });
-  if (answer.as === 'PartialObjectMetadataList' || answer.as === 'PartialObjectMetadata')
-    return sendMetadataList(exchange, answer, page);
+  const shape = listShape(page, { endpoint, answer, query: exchange.query, now: () => clock.now() });
   if (answer.format === 'json' && !isTrue(exchange.query.get('pretty')))
-    return sendList(exchange, endpoint, page);
-  return sendJson(exchange, 200, listJson(endpoint, page), answer);
+    return sendList(exchange, page, shape);
+  return sendJson(exchange, 200, listJson(page, shape), answer);
 }
 
 async function handleWatch(call: ResourceCall): Promise<void> {
@@ -209,7 +207,7 @@ async function handleDeleteCollection(call: ResourceCall): Promise<void> {
   const page = await listObjects(endpoint.served, query);
   const request = { ...writeRequestOf(exchange, info), dryRun: options.dryRun };
   await deleteEach(endpoint.served, request, options, page.items);
-  return sendList(exchange, endpoint, page);
+  return sendList(exchange, page, objectList(endpoint, page));
 }
 
 async function handleVirtual(call: ResourceCall): Promise<void> {

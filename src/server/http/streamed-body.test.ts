@@ -31,8 +31,9 @@ class Raw {
   get text(): string {
     return this.#bytes.toString();
   }
-  ask(path: string, method = 'GET', version = '1.1'): void {
-    this.socket.write(`${method} ${path} HTTP/${version}\r\nhost: a\r\nauthorization: Bearer tester\r\n\r\n`);
+  ask(path: string, method = 'GET', version = '1.1', accept = 'application/json'): void {
+    const fields = `host: a\r\naccept: ${accept}\r\nauthorization: Bearer tester\r\n`;
+    this.socket.write(`${method} ${path} HTTP/${version}\r\n${fields}\r\n`);
   }
   /** The next answer, once it is whole. */
   async answer(): Promise<{ head: string; body: string }> {
@@ -136,6 +137,55 @@ it('over HTTP/2 the body has no frames of its own', async () => {
   for await (const part of stream) parts.push(part as Buffer);
   expect(sizes(Buffer.concat(parts).toString())).toEqual(DATA);
   session.close();
+});
+
+describe('other forms of a list', () => {
+  const form = (as: string) => ({ accept: `application/json;as=${as};v=v1;g=meta.k8s.io` });
+  it('are tables, whose rows may be larger than a piece', async () => {
+    const { json } = await http.send('GET', `${MAPS}?includeObject=Object`, undefined, form('Table'));
+    expect(json).toMatchObject({ kind: 'Table', metadata: { resourceVersion: expect.any(String) } });
+    expect(json.columnDefinitions).toHaveLength(3);
+    const rows = json.rows as { cells: unknown[]; object: { data: { x: string } } }[];
+    expect(rows.map(({ cells, object }) => [cells[0], object.data.x.length])).toEqual(
+      DATA.map((chars, index) => [`map-${index}`, chars]),
+    );
+  });
+  it('are metadata alone', async () => {
+    const { json } = await http.send('GET', `${MAPS}?limit=3`, undefined, form('PartialObjectMetadataList'));
+    expect(json).toMatchObject({ kind: 'PartialObjectMetadataList', metadata: { remainingItemCount: 4 } });
+    const items = json.items as { metadata: { name: string }; data?: unknown }[];
+    expect(items.map(({ metadata, data }) => [metadata.name, data])).toEqual([
+      ['map-0', undefined],
+      ['map-1', undefined],
+      ['map-2', undefined],
+    ]);
+  });
+  it('are YAML', async () => {
+    const accept = { accept: 'application/yaml' };
+    expect((await http.send('GET', `${MAPS}?limit=1`, undefined, accept)).text).toMatch(
+      /^kind: ConfigMapList\n/,
+    );
+  });
+  it('a table that is watched tells ages as of now', async () => {
+    const raw = new Raw();
+    const { json } = await http.send('GET', MAPS);
+    raw.ask(
+      `${MAPS}?watch=1&timeoutSeconds=90&resourceVersion=${json.metadata.resourceVersion}`,
+      ...(['GET', '1.1', form('Table').accept] as const),
+    );
+    while (!raw.text.includes('\r\n\r\n')) await new Promise((resolve) => setImmediate(resolve));
+    await clock.advance(60_000);
+    await http.send('POST', MAPS, { metadata: { name: 'young' } });
+    await clock.advance(5_000);
+    await http.send('PUT', `${MAPS}/young`, { metadata: { name: 'young' }, data: { a: 'b' } });
+    await clock.advance(30_000);
+    const lines = (await raw.answer()).body.trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line).object.rows[0].cells)).toEqual([
+      ['young', 0, '0s'],
+      ['young', 1, '5s'],
+    ]);
+    raw.socket.destroy();
+  });
 });
 
 describe('a piece', () => {

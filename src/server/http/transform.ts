@@ -2,8 +2,7 @@ import type { KubeObject } from '../../api/resource.ts';
 import type { Column } from '../registry/definition.ts';
 import type { ListPage } from '../registry/list.ts';
 import { type Endpoint, toClient } from '../registry/registry.ts';
-import { type Exchange, sendJson } from './exchange.ts';
-import { listMetadata } from './list-response.ts';
+import { type ListShape, listMetadata, objectList, openList } from './list-response.ts';
 import type { Answer } from './negotiate.ts';
 
 /** Shows an object another way than as its stored bytes. */
@@ -13,27 +12,27 @@ interface TransformOptions {
   readonly endpoint: Endpoint;
   readonly answer: Answer;
   readonly query: URLSearchParams;
-  readonly nowMs: number;
+  /** Ages are told as of when they are shown. */
+  readonly now: () => number;
   /** Only the first Table of a watch carries its column definitions. */
   readonly columnsOnce?: boolean;
 }
 
 /** `undefined` where the client wants the object itself. */
 export function transformOf(options: TransformOptions): Transform | undefined {
-  const { endpoint, answer, query, nowMs } = options;
+  const { endpoint, answer, query, now } = options;
   if (answer.as === 'Table') {
+    const { columns } = endpoint.served.definition;
     let withColumns = true;
     return (object) => {
       const { resourceVersion = '' } = object.metadata;
-      const metadata = { resourceVersion };
-      const table = tableOf({
-        endpoint,
-        metadata,
-        objects: [object],
-        include: includeOf(query),
-        nowMs,
-        withColumns,
-      });
+      const table = {
+        kind: 'Table',
+        apiVersion: 'meta.k8s.io/v1',
+        metadata: { resourceVersion },
+        columnDefinitions: withColumns ? columns.map(columnDefinition) : [],
+        rows: [rowOf({ endpoint, include: includeOf(query), nowMs: now() }, object)],
+      };
       if (options.columnsOnce) withColumns = false;
       return table;
     };
@@ -42,35 +41,28 @@ export function transformOf(options: TransformOptions): Transform | undefined {
   return endpoint.conversion ? (object) => toClient(endpoint, object) : undefined;
 }
 
-export async function sendTable(
-  exchange: Exchange,
-  answer: Answer,
-  list: { endpoint: Endpoint; page: ListPage; nowMs: number },
-): Promise<void> {
-  const { endpoint, page, nowMs } = list;
-  const table = tableOf({
-    endpoint,
-    metadata: listMetadata(page),
-    objects: page.items.map((item) => item.object()),
-    include: includeOf(exchange.query),
-    nowMs,
-    withColumns: true,
-  });
-  return sendJson(exchange, 200, table, answer);
-}
-
-export async function sendMetadataList(exchange: Exchange, answer: Answer, page: ListPage): Promise<void> {
-  return sendJson(
-    exchange,
-    200,
-    {
-      kind: 'PartialObjectMetadataList',
-      apiVersion: 'meta.k8s.io/v1',
-      metadata: listMetadata(page),
-      items: page.items.map((item) => partialOf(item.object())),
-    },
-    answer,
-  );
+/** A list as the client wants to see it. */
+export function listShape(
+  page: ListPage,
+  { endpoint, answer, query, now }: Omit<TransformOptions, 'columnsOnce'>,
+): ListShape {
+  const metadata = listMetadata(page);
+  if (answer.as === 'Table') {
+    const columnDefinitions = endpoint.served.definition.columns.map(columnDefinition);
+    const rows = { endpoint, include: includeOf(query), nowMs: now() };
+    return {
+      head: openList({ kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata, columnDefinitions }, 'rows'),
+      encode: (item) => JSON.stringify(rowOf(rows, item.object())),
+    };
+  }
+  if (answer.as === 'PartialObjectMetadata' || answer.as === 'PartialObjectMetadataList') {
+    const head = { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata };
+    return {
+      head: openList(head, 'items'),
+      encode: (item) => JSON.stringify(partialOf(item.object())),
+    };
+  }
+  return objectList(endpoint, page);
 }
 
 type Include = 'None' | 'Metadata' | 'Object';
@@ -80,31 +72,21 @@ function includeOf(query: URLSearchParams): Include {
   return wanted === 'None' || wanted === 'Object' ? wanted : 'Metadata';
 }
 
-function tableOf(table: {
-  endpoint: Endpoint;
-  metadata: object;
-  objects: readonly KubeObject[];
-  include: Include;
-  nowMs: number;
-  withColumns: boolean;
-}): object {
-  const { columns } = table.endpoint.served.definition;
+interface Rows {
+  readonly endpoint: Endpoint;
+  readonly include: Include;
+  readonly nowMs: number;
+}
+
+function rowOf(rows: Rows, object: KubeObject): object {
+  const { columns } = rows.endpoint.served.definition;
   return {
-    kind: 'Table',
-    apiVersion: 'meta.k8s.io/v1',
-    metadata: table.metadata,
-    columnDefinitions: table.withColumns ? columns.map(columnDefinition) : [],
-    rows: table.objects.map((object) => ({
-      cells: columns.map((column) => column.cell(object, table.nowMs)),
-      ...(table.include === 'None' ? {} : { object: includedObject(table, object) }),
-    })),
+    cells: columns.map((column) => column.cell(object, rows.nowMs)),
+    ...(rows.include === 'None' ? {} : { object: includedObject(rows, object) }),
   };
 }
 
-function includedObject(
-  { endpoint, include }: { endpoint: Endpoint; include: Include },
-  object: KubeObject,
-): object {
+function includedObject({ endpoint, include }: Rows, object: KubeObject): object {
   return include === 'Object' ? toClient(endpoint, object) : partialOf(object);
 }
 

@@ -1,3 +1,5 @@
+import type { Clock } from '../../lib/clock.ts';
+import { LIMITS } from '../../lib/limits.ts';
 import { chunkOf } from './streamed-body.ts';
 
 interface Flushed {
@@ -7,20 +9,33 @@ interface Flushed {
 
 /** Lets all watchers that have something to send do so together, once in a turn of the event loop. */
 export class Flusher {
+  readonly #clock: Clock;
   #waiting: Flushed[] = [];
+  #restUntilMs = 0;
   #parts: readonly Buffer[] = [];
   #joined: Buffer | undefined;
   #isChunked = false;
 
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
   add(stream: Flushed): void {
     this.#waiting.push(stream);
-    if (this.#waiting.length === 1) setImmediate(() => this.#flush());
+    if (this.#waiting.length > 1) return;
+    const restMs = this.#restUntilMs - this.#clock.monotonicMs();
+    if (restMs < 1) setImmediate(() => this.#flush());
+    else this.#clock.setTimer(restMs, () => this.#flush());
   }
 
   #flush(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
+    const startMs = this.#clock.monotonicMs();
     for (const stream of waiting) stream.flush();
+    const endMs = this.#clock.monotonicMs();
+    // Half of the time at most goes into watches: who asks for something waits for less, and more events leave together.
+    this.#restUntilMs = endMs + Math.min(endMs - startMs, LIMITS.watch.restMs);
     this.#parts = [];
     this.#joined = undefined;
   }

@@ -18,7 +18,7 @@ export class Watches {
   constructor(clock: Clock, metrics: Metrics) {
     this.#clock = clock;
     this.#metrics = metrics;
-    this.#shared = { lag: new Lag(), flusher: new Flusher() };
+    this.#shared = { lag: new Lag(), flusher: new Flusher(clock) };
   }
   get size(): number {
     return this.#streams.size;
