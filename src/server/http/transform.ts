@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../api/resource.ts';
 import type { Column } from '../registry/definition.ts';
-import type { ListPage } from '../registry/list.ts';
+import type { ListedObject, ListPage } from '../registry/list.ts';
 import { type Endpoint, toClient } from '../registry/registry.ts';
 import { type ListShape, listMetadata, objectList, openList } from './list-response.ts';
 import type { Answer } from './negotiate.ts';
@@ -41,6 +41,11 @@ export function transformOf(options: TransformOptions): Transform | undefined {
   return endpoint.conversion ? (object) => toClient(endpoint, object) : undefined;
 }
 
+/** What a long list looks at once is not worth keeping: it would push out what others share. */
+function lookAt(item: ListedObject): KubeObject {
+  return JSON.parse(item.json().toString('utf8')) as KubeObject;
+}
+
 /** A list as the client wants to see it. */
 export function listShape(
   page: ListPage,
@@ -52,14 +57,14 @@ export function listShape(
     const rows = { endpoint, include: includeOf(query), nowMs: now() };
     return {
       head: openList({ kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata, columnDefinitions }, 'rows'),
-      encode: (item) => JSON.stringify(rowOf(rows, item.object())),
+      encode: (item) => JSON.stringify(rowOf(rows, lookAt(item))),
     };
   }
   if (answer.as === 'PartialObjectMetadata' || answer.as === 'PartialObjectMetadataList') {
     const head = { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata };
     return {
       head: openList(head, 'items'),
-      encode: (item) => JSON.stringify(partialOf(item.object())),
+      encode: (item) => JSON.stringify(partialOf(lookAt(item))),
     };
   }
   return objectList(endpoint, page);
