@@ -2,8 +2,8 @@ import { nodes } from '../../api/resources.gen.ts';
 import type { Node } from '../../api/types.gen.ts';
 import type { Informer, InformerFactory } from '../../client/informer.ts';
 import type { Client } from '../../client/port.ts';
-import { Backoff } from '../../lib/backoff.ts';
 import type { Clock, Timer } from '../../lib/clock.ts';
+import { CoalescedWork } from '../../lib/coalesced-work.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import { errorText, type Logger } from '../../lib/log.ts';
 import { type BoardNetwork, type NetworkPicture, NoVxlanError, type OverlayKernel } from './kernel.ts';
@@ -60,23 +60,30 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
 class BoardOverlay implements Overlay {
   readonly #options: OverlayOptions;
   readonly #nodes: Informer<Node> | undefined;
-  readonly #backoff = new Backoff(LIMITS.network.retry);
+  readonly #work: CoalescedWork;
   readonly #ready = Promise.withResolvers<void>();
   /** Another than the cluster's where this kernel cannot do that. */
   #mode: OverlayMode;
   #networks: readonly BoardNetwork[] = [];
   /** What is in the kernel; unknown before the first application and after one that failed. */
   #applied: OverlayPlan | undefined;
-  #timer: Timer | undefined;
   #checkTimer: Timer | undefined;
-  #running: Promise<void> | undefined;
-  #again = false;
   #stopped = false;
   #unsubscribe: () => void = () => {};
 
   constructor(options: OverlayOptions) {
     this.#options = options;
     this.#mode = options.mode;
+    this.#work = new CoalescedWork({
+      clock: options.clock,
+      coalesceMs: LIMITS.network.coalesceMs,
+      retry: LIMITS.network.retry,
+      work: () => this.#sync(),
+      onError: (error, delayMs) => {
+        const text = 'cannot make the ways to other boards, trying again';
+        options.log.error(text, { error: errorText(error), delayMs });
+      },
+    });
     this.#nodes =
       options.mode === 'none'
         ? undefined
@@ -101,20 +108,17 @@ class BoardOverlay implements Overlay {
     } catch (error) {
       this.#options.log.error('cannot read the network of this board', { error: errorText(error) });
     }
-    const touch = (): void => this.#touch();
-    if (this.#nodes === undefined) return touch();
-    this.#unsubscribe = this.#nodes.onChange({ add: touch, update: touch, delete: touch });
+    const ask = (): void => this.#work.ask();
+    if (this.#nodes === undefined) return ask();
+    this.#unsubscribe = this.#nodes.onChange({ add: ask, update: ask, delete: ask });
     // Rejects when it is stopped before the first list came.
-    void this.#nodes.synced().then(touch, () => {});
+    void this.#nodes.synced().then(ask, () => {});
   }
 
   async stop(stopOptions: { readonly remove?: boolean } = {}): Promise<void> {
     this.#stopped = true;
     this.#unsubscribe();
-    this.#timer?.cancel();
-    this.#checkTimer?.cancel();
-    await this.#running;
-    this.#timer?.cancel();
+    await this.#work.stop();
     this.#checkTimer?.cancel();
     if (stopOptions.remove) {
       const { kernel } = this.#options;
@@ -122,44 +126,17 @@ class BoardOverlay implements Overlay {
     }
   }
 
-  /** Changes that come together are applied together. */
-  #touch(delayMs: number = LIMITS.network.coalesceMs): void {
-    if (this.#stopped || this.#timer) return;
-    if (this.#running) {
-      this.#again = true;
-      return;
-    }
-    this.#timer = this.#options.clock.setTimer(delayMs, () => {
-      this.#timer = undefined;
-      this.#running = this.#sync().finally(() => {
-        this.#running = undefined;
-        if (this.#again) {
-          this.#again = false;
-          this.#touch();
-        }
-      });
-    });
-  }
-
   async #sync(): Promise<void> {
-    const { log } = this.#options;
     // Half a picture would cut off boards that are reached.
     if (this.#nodes?.hasSynced === false) return;
     try {
       if (!isSamePlan(this.#applied, this.#plan())) await this.#apply();
       await this.#announce();
-      this.#backoff.forget('sync');
       this.#ready.resolve();
       this.#checkLater();
     } catch (error) {
       this.#applied = undefined;
-      const delayMs = this.#backoff.next('sync');
-      log.error('cannot make the ways to other boards, trying again', { error: errorText(error), delayMs });
-      if (!this.#stopped)
-        this.#timer = this.#options.clock.setTimer(delayMs, () => {
-          this.#timer = undefined;
-          this.#touch(0);
-        });
+      throw error;
     }
   }
 
@@ -223,7 +200,7 @@ class BoardOverlay implements Overlay {
         (isThere) => {
           if (isThere) return this.#checkLater();
           this.#applied = undefined;
-          this.#touch(0);
+          this.#work.ask(0);
         },
         (error: unknown) => {
           this.#options.log.error('cannot look for routes', { error: errorText(error) });

@@ -1,7 +1,7 @@
 import { endpointSlices, services } from '../../api/resources.gen.ts';
 import type { InformerFactory } from '../../client/informer.ts';
-import { Backoff } from '../../lib/backoff.ts';
-import type { Clock, Timer } from '../../lib/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { CoalescedWork } from '../../lib/coalesced-work.ts';
 import { type Exec, ExecError } from '../../lib/exec.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import { errorText, type Logger } from '../../lib/log.ts';
@@ -56,19 +56,24 @@ export async function removeServiceRules(options: {
 class KernelProxy implements ServiceProxy {
   readonly #options: ServiceProxyOptions;
   readonly #nft;
-  readonly #backoff = new Backoff(LIMITS.network.retry);
+  readonly #work: CoalescedWork;
   readonly #ready = Promise.withResolvers<void>();
-  #timer: Timer | undefined;
-  #running: Promise<void> | undefined;
-  #again = false;
-  #stopped = false;
   #applied: ServiceRuleset = { ports: [] };
   #routed = false;
   #unsubscribe: (() => void)[] = [];
 
   constructor(options: ServiceProxyOptions) {
     this.#options = options;
-    this.#nft = createNft({ exec: options.exec, prefix: options.commandPrefix ?? [] });
+    const { exec, clock, log, commandPrefix = [] } = options;
+    this.#nft = createNft({ exec, prefix: commandPrefix });
+    this.#work = new CoalescedWork({
+      clock,
+      coalesceMs: LIMITS.network.coalesceMs,
+      retry: LIMITS.network.retry,
+      work: () => this.#sync(),
+      onError: (error, delayMs) =>
+        log.error('cannot apply the rules for Services, trying again', { error: errorText(error), delayMs }),
+    });
   }
 
   get ready(): Promise<void> {
@@ -77,45 +82,24 @@ class KernelProxy implements ServiceProxy {
 
   start(): void {
     const { informers } = this.#options;
-    const handler = { add: () => this.#touch(), update: () => this.#touch(), delete: () => this.#touch() };
+    const ask = (): void => this.#work.ask();
+    const handler = { add: ask, update: ask, delete: ask };
     const sources = [
       informers.for(services, { keep: { as: 'services' } }),
       informers.for(endpointSlices, { keep: { as: 'endpointslices' } }),
     ];
     this.#unsubscribe = sources.map((source) => source.onChange(handler));
     void Promise.all(sources.map((source) => source.synced())).then(
-      () => this.#touch(),
+      ask,
       // Stopped before the first list came.
       () => {},
     );
   }
 
   async stop(stopOptions: { readonly removeRules?: boolean } = {}): Promise<void> {
-    this.#stopped = true;
-    this.#timer?.cancel();
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
-    await this.#running;
-    this.#timer?.cancel();
+    await this.#work.stop();
     if (stopOptions.removeRules) await removeServiceRules({ ...this.#options });
-  }
-
-  /** Changes that come together are applied together. */
-  #touch(delayMs: number = LIMITS.network.coalesceMs): void {
-    if (this.#stopped || this.#timer) return;
-    if (this.#running) {
-      this.#again = true;
-      return;
-    }
-    this.#timer = this.#options.clock.setTimer(delayMs, () => {
-      this.#timer = undefined;
-      this.#running = this.#sync().finally(() => {
-        this.#running = undefined;
-        if (this.#again) {
-          this.#again = false;
-          this.#touch();
-        }
-      });
-    });
   }
 
   async #sync(): Promise<void> {
@@ -123,30 +107,20 @@ class KernelProxy implements ServiceProxy {
     const sources = { services: informers.for(services), slices: informers.for(endpointSlices) };
     // Half a picture would cut off Services that work.
     if (!sources.services.hasSynced || !sources.slices.hasSynced) return;
-    try {
-      const ruleset = planServices({
-        services: sources.services.store.list(),
-        endpointSlices: sources.slices.store.list(),
-        ...{ nodeName, localIPs },
-      });
-      await this.#ensureRoutes();
-      const changed = await this.#nft.apply(renderServices(ruleset, { clusterCIDRs }));
-      const stale = staleFlows(this.#applied, ruleset);
-      this.#applied = ruleset;
-      if (changed) {
-        log.debug('service rules applied', { ports: ruleset.ports.length });
-        await this.#forget(stale);
-      }
-      this.#backoff.forget('sync');
-      this.#ready.resolve();
-    } catch (error) {
-      const delayMs = this.#backoff.next('sync');
-      log.error('cannot apply the rules for Services, trying again', { error: errorText(error), delayMs });
-      this.#timer = this.#options.clock.setTimer(delayMs, () => {
-        this.#timer = undefined;
-        this.#touch(0);
-      });
+    const ruleset = planServices({
+      services: sources.services.store.list(),
+      endpointSlices: sources.slices.store.list(),
+      ...{ nodeName, localIPs },
+    });
+    await this.#ensureRoutes();
+    const changed = await this.#nft.apply(renderServices(ruleset, { clusterCIDRs }));
+    const stale = staleFlows(this.#applied, ruleset);
+    this.#applied = ruleset;
+    if (changed) {
+      log.debug('service rules applied', { ports: ruleset.ports.length });
+      await this.#forget(stale);
     }
+    this.#ready.resolve();
   }
 
   /** Without a route the host's own packets to a cluster IP fail before any rule sees them. */
