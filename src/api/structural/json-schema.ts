@@ -29,6 +29,21 @@ export interface JsonSchema
   definitions?: Record<string, JsonSchema>;
 }
 
+/** What a schema may ask of numbers, strings and lists. */
+export const VALUE_CHECKS = [
+  'maximum',
+  'exclusiveMaximum',
+  'minimum',
+  'exclusiveMinimum',
+  'maxLength',
+  'minLength',
+  'pattern',
+  'maxItems',
+  'minItems',
+  'uniqueItems',
+  'multipleOf',
+] as const satisfies readonly (keyof JsonSchema)[];
+
 /** The schema of an `items` that is not an array of schemas. */
 export function itemSchema({ items }: JsonSchema): JsonSchema | undefined {
   return items === undefined || Array.isArray(items) ? undefined : items;

@@ -9,6 +9,7 @@ import {
   itemSchema,
   type JsonSchema,
   preservesUnknown,
+  VALUE_CHECKS,
 } from './json-schema.ts';
 
 export type JsonType = 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean';
@@ -215,17 +216,7 @@ function sharedLeaf(schema: JsonSchema): StructuralSchema | undefined {
 }
 
 const PLAIN_CHECKS = [
-  'maximum',
-  'exclusiveMaximum',
-  'minimum',
-  'exclusiveMinimum',
-  'maxLength',
-  'minLength',
-  'pattern',
-  'maxItems',
-  'minItems',
-  'uniqueItems',
-  'multipleOf',
+  ...VALUE_CHECKS,
   'maxProperties',
   'minProperties',
   'required',

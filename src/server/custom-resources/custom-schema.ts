@@ -1,17 +1,16 @@
-import { applyPatch } from '../../api/apply/apply-patch.ts';
-import { trackUpdate } from '../../api/apply/track-update.ts';
 import { refuseInexact, TypeMismatchError } from '../../api/decode/conform.ts';
 import type { Fitted } from '../../api/decode/decode-body.ts';
 import { copyJson, isObject, type JsonObject } from '../../api/json-value.ts';
 import { applyJsonPatch } from '../../api/patch/json-patch.ts';
 import { applyMergePatch } from '../../api/patch/merge-patch.ts';
-import { apiVersionOf, type Resource } from '../../api/resource.ts';
+import type { Resource } from '../../api/resource.ts';
 import { apiError } from '../../api/status.ts';
 import { fillDefaults } from '../../api/structural/defaulting.ts';
 import { coerceEmbedded, coerceMetadata } from '../../api/structural/embedded.ts';
 import { prune } from '../../api/structural/prune.ts';
 import type { StructuralSchema } from '../../api/structural/structural.ts';
-import { conformPatched, fieldSet } from '../registry/built-in-schema.ts';
+import { conformPatched } from '../registry/built-in-schema.ts';
+import { fieldOwnership } from '../registry/field-ownership.ts';
 import type { ObjectSchema } from '../registry/served-resource.ts';
 
 /** What patches custom resources take; strategic merge needs types that only built-in kinds have. */
@@ -23,7 +22,6 @@ const PATCH_TYPES = [
 
 /** The engine's view of one version of a custom resource. `schema` is asked for whenever it is needed. */
 export function customSchema(resource: Resource, schema: () => StructuralSchema): ObjectSchema {
-  const apiVersion = apiVersionOf(resource);
   const shape = (data: unknown): Fitted => shapeObject(data, schema());
   return {
     get type() {
@@ -42,37 +40,12 @@ export function customSchema(resource: Resource, schema: () => StructuralSchema)
       const text = `the body of the request was in an unknown format - accepted media types include: ${PATCH_TYPES.join(', ')}`;
       throw apiError('UnsupportedMediaType', text);
     },
-    apply(live, { config, manager, force, subresource, now, ignored }) {
-      const { object } = applyPatch({
-        live,
-        applied: config as unknown as JsonObject,
-        manager,
-        force,
-        apiVersion,
-        kind: resource.kind,
-        subresource,
-        now,
-        type: schema(),
-        resetFields: fieldSet(ignored),
-        custom: true,
-      });
-      const whole = copyJson(object);
-      prune(whole, schema());
-      return whole;
-    },
-    recordUpdate(live, object, { manager, subresource, now, ignored }) {
-      object.metadata.managedFields = trackUpdate({
-        old: live,
-        new: object,
-        manager,
-        apiVersion,
-        subresource,
-        now,
-        type: schema(),
-        resetFields: fieldSet(ignored),
-        custom: true,
-      });
-    },
+    ...fieldOwnership({
+      kind: resource,
+      type: schema,
+      custom: true,
+      finish: (object) => void prune(object, schema()),
+    }),
   };
 }
 

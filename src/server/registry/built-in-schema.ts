@@ -1,7 +1,5 @@
-import { appliedName, applyPatch } from '../../api/apply/apply-patch.ts';
-import type { FieldSet } from '../../api/apply/field-set.ts';
+import { appliedName } from '../../api/apply/apply-patch.ts';
 import { appliedFields } from '../../api/apply/object-fields.ts';
-import { trackUpdate } from '../../api/apply/track-update.ts';
 import { TypeMismatchError } from '../../api/decode/conform.ts';
 import { conformObject, type FieldValidation } from '../../api/decode/decode-body.ts';
 import { unknownField } from '../../api/decode/strict-errors.ts';
@@ -14,6 +12,7 @@ import { applyDefaults } from '../../api/schema/defaulting.ts';
 import type { SchemaNode } from '../../api/schema/node.ts';
 import { validateSchema } from '../../api/schema/validation.ts';
 import { badRequest } from '../../api/status.ts';
+import { fieldOwnership } from './field-ownership.ts';
 import type { ObjectSchema } from './served-resource.ts';
 
 /** The engine's view of a kind whose type is known: decoding, defaults, validation, patches, ownership of fields. */
@@ -54,33 +53,7 @@ export function objectSchema(
       if (patch.type === 'merge') return applyMergePatch(document, patch.body);
       return applyStrategicMergePatch(document, patch.body, type);
     },
-    apply(live, { config, manager, force, subresource, now, ignored }) {
-      const { object } = applyPatch({
-        live,
-        applied: config as unknown as JsonObject,
-        manager,
-        force,
-        apiVersion,
-        kind: kind.kind,
-        subresource,
-        now,
-        type,
-        resetFields: fieldSet(ignored),
-      });
-      return copyJson(object);
-    },
-    recordUpdate(live, object, { manager, subresource, now, ignored }) {
-      object.metadata.managedFields = trackUpdate({
-        old: live,
-        new: object,
-        manager,
-        apiVersion,
-        subresource,
-        now,
-        type,
-        resetFields: fieldSet(ignored),
-      });
-    },
+    ...fieldOwnership({ kind, type: () => type }),
   };
 }
 
@@ -97,8 +70,4 @@ export function conformPatched(data: unknown, shape: ObjectSchema['shape'], vali
     if (error instanceof TypeMismatchError) throw badRequest(error.message);
     throw error;
   }
-}
-
-export function fieldSet(fields: readonly string[]): FieldSet {
-  return Object.fromEntries(fields.map((field) => [`f:${field}`, {}]));
 }

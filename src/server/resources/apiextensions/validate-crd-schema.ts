@@ -1,7 +1,7 @@
 import { forbiddenField, invalidValue } from '../../../api/field-errors.ts';
 import { pathSegmentProblems } from '../../../api/names.ts';
 import type { FieldError } from '../../../api/status.ts';
-import { type JsonSchema, someSchema } from '../../../api/structural/json-schema.ts';
+import { type JsonSchema, someSchema, VALUE_CHECKS } from '../../../api/structural/json-schema.ts';
 import { RuleChecker } from '../../../api/structural/rule-check.ts';
 import { RuleSet } from '../../../api/structural/rule-programs.ts';
 import { compileRoot } from '../../../api/structural/structural.ts';
@@ -25,17 +25,7 @@ const ROOT_FIELDS: ReadonlySet<string> = new Set([
   'type',
   'format',
   'title',
-  'maximum',
-  'exclusiveMaximum',
-  'minimum',
-  'exclusiveMinimum',
-  'maxLength',
-  'minLength',
-  'pattern',
-  'maxItems',
-  'minItems',
-  'uniqueItems',
-  'multipleOf',
+  ...VALUE_CHECKS,
   'required',
   'items',
   'properties',
