@@ -106,6 +106,18 @@ export function forbidden(resource: Named, name: string, why: string): ApiError 
   return apiError('Forbidden', `${what} is forbidden: ${why}`, { details: details(resource, name) });
 }
 
+/** 403: nothing new is made in a namespace that is being deleted. */
+export function namespaceTerminating(resource: Named, name: string, namespace: string): ApiError {
+  const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
+  const { message, status } = forbidden(resource, name, why);
+  const cause: StatusCause = {
+    reason: 'NamespaceTerminating',
+    message: `namespace ${namespace} is being terminated`,
+    field: 'metadata.namespace',
+  };
+  return apiError('Forbidden', message, { details: { ...status.details, causes: [cause] } });
+}
+
 /** One thing wrong with one field, as upstream's `field.Error`. */
 export interface FieldError {
   /** Path such as `spec.containers[0].image`. */

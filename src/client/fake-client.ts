@@ -5,8 +5,16 @@ import { applyJsonPatch } from '../api/patch/json-patch.ts';
 import { applyMergePatch } from '../api/patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '../api/patch/strategic-merge-patch.ts';
 import { apiVersionOf, type KubeObject, qualifiedResource, type Resource } from '../api/resource.ts';
+import { namespaces } from '../api/resources.gen.ts';
 import { kindSchema } from '../api/schema/built-in.ts';
-import { alreadyExists, apiError, conflict, MODIFIED, notFound } from '../api/status.ts';
+import {
+  alreadyExists,
+  apiError,
+  conflict,
+  MODIFIED,
+  namespaceTerminating,
+  notFound,
+} from '../api/status.ts';
 import type { Clock } from '../lib/clock.ts';
 import { rfc3339 } from '../lib/clock.ts';
 import type { Client, DeleteOptions, ListOptions, ObjectRef, WatchEvent, WatchOptions } from './port.ts';
@@ -113,6 +121,8 @@ export class FakeClient implements Client {
     this.#record('create', resource, { name, namespace });
     const ref = { name, namespace };
     if (this.#of(resource).has(keyOf(ref))) throw alreadyExists(resource, name);
+    const home = namespace === undefined ? undefined : this.#of(namespaces).get(keyOf({ name: namespace }));
+    if (home?.metadata.deletionTimestamp) throw namespaceTerminating(resource, name, namespace ?? '');
     const { resourceVersion: _, ...given } = object.metadata;
     const created = structuredClone({
       ...object,

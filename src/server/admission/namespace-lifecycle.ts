@@ -1,5 +1,5 @@
 import { namespaces } from '../../api/resources.gen.ts';
-import { apiError, forbidden, notFound } from '../../api/status.ts';
+import { forbidden, namespaceTerminating, notFound } from '../../api/status.ts';
 import type { Namespace } from '../../api/types.gen.ts';
 import type { AdmissionAttributes, AdmissionContext, AdmissionPlugin } from './port.ts';
 
@@ -38,13 +38,5 @@ export function namespaceLifecycle({ cacheOf }: Pick<AdmissionContext, 'cacheOf'
 }
 
 function terminating({ resource, namespace, name, object }: AdmissionAttributes): Error {
-  const shown = name || (object?.metadata.generateName ?? '');
-  const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
-  const error = forbidden(resource, shown, why);
-  const cause = {
-    reason: 'NamespaceTerminating',
-    message: `namespace ${namespace} is being terminated`,
-    field: 'metadata.namespace',
-  };
-  return apiError('Forbidden', error.message, { details: { ...error.status.details, causes: [cause] } });
+  return namespaceTerminating(resource, name || (object?.metadata.generateName ?? ''), namespace);
 }
