@@ -65,8 +65,10 @@ export async function handleRequest(
   response: Http2ServerResponse,
 ): Promise<void> {
   const startMs = context.clock.monotonicMs();
-  const [path = '/', search = ''] = request.url.split('?', 2);
-  const query = new URLSearchParams(search);
+  const { url } = request;
+  const mark = url.indexOf('?');
+  const path = mark < 0 ? url : url.slice(0, mark);
+  const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
   const held: Held = { release: () => {} };
   const exchange: { -readonly [K in keyof Exchange]: Exchange[K] } = {
     request,

@@ -24,11 +24,13 @@ export class Registry {
   readonly #endpoints = new Map<string, Endpoint>();
   /** By group and resource; made anew when what is served has changed. */
   #stored: Map<string, ServedResource> | undefined;
+  /** The same by whatever object names them: those of built-in kinds are asked for with every write. */
+  #storedOf = new WeakMap<object, ServedResource>();
   readonly #listeners = new Set<() => void>();
 
   add(endpoint: Endpoint): void {
     this.#endpoints.set(keyOf(endpoint.resource), endpoint);
-    this.#stored = undefined;
+    this.#forgetStored();
   }
   /** Takes some away and puts others in their place, at once; then tells the listeners. */
   replace(gone: readonly Endpoint[], present: readonly Endpoint[]): void {
@@ -36,7 +38,7 @@ export class Registry {
       const key = keyOf(endpoint.resource);
       if (this.#endpoints.get(key) === endpoint) this.#endpoints.delete(key);
     }
-    this.#stored = undefined;
+    this.#forgetStored();
     for (const endpoint of present) this.add(endpoint);
     for (const listener of this.#listeners) listener();
   }
@@ -49,8 +51,16 @@ export class Registry {
   }
   /** A resource in whatever version it is stored. */
   findStored(resource: { group: string; resource: string }): ServedResource | undefined {
+    const known = this.#storedOf.get(resource);
+    if (known !== undefined) return known;
     this.#stored ??= this.#findStored();
-    return this.#stored.get(`${resource.group}/${resource.resource}`);
+    const found = this.#stored.get(`${resource.group}/${resource.resource}`);
+    if (found !== undefined) this.#storedOf.set(resource, found);
+    return found;
+  }
+  #forgetStored(): void {
+    this.#stored = undefined;
+    this.#storedOf = new WeakMap();
   }
   #findStored(): Map<string, ServedResource> {
     const stored = new Map<string, ServedResource>();

@@ -9,10 +9,25 @@ const QUOTE = 0x22;
  * `metadata.resourceVersion`, which is the entry's revision and is spliced in on every read.
  */
 export function encodeForStorage(object: KubeObject): Buffer {
-  const { apiVersion, kind, metadata, ...rest } = object;
-  return Buffer.from(
-    JSON.stringify({ apiVersion, kind, metadata: { ...metadata, resourceVersion: undefined }, ...rest }),
-  );
+  return Buffer.from(JSON.stringify(isInOrder(object) ? object : inOrder(object)));
+}
+
+/** Most new objects are as they are stored, and need not be copied first. */
+function isInOrder(object: KubeObject): boolean {
+  if (object.metadata.resourceVersion !== undefined) return false;
+  let at = 0;
+  for (const key in object) {
+    if (key !== FIRST[at]) return false;
+    if (++at === FIRST.length) return true;
+  }
+  return false;
+}
+
+const FIRST = ['apiVersion', 'kind', 'metadata'];
+
+function inOrder({ apiVersion, kind, metadata, ...rest }: KubeObject): object {
+  const { resourceVersion: _, ...kept } = metadata;
+  return { apiVersion, kind, metadata: kept, ...rest };
 }
 
 /**
