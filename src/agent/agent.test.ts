@@ -92,6 +92,109 @@ describe('node', () => {
   });
 });
 
+describe('resize', () => {
+  const container = (cpu: string, memory: string, more = {}) => ({
+    name: 'main',
+    image: 'busybox',
+    command: ['sleep', 'infinity'],
+    resources: { requests: { cpu, memory }, limits: { memory } },
+    ...more,
+  });
+  const resize = async (name: string, cpu: string, memory: string, more = {}) => {
+    const pod = await board.read(name);
+    const containers = [container(cpu, memory, more)];
+    await board.client.update(pods, { ...pod, spec: { ...pod.spec, containers } });
+    await board.pass(100);
+  };
+  const conditions = async (name: string) =>
+    ((await board.read(name)).status?.conditions ?? []).filter(({ type }) => type.startsWith('PodResize'));
+
+  it('gives a running container its new limits and tells what it has', async () => {
+    await board.boot();
+    await board.create('web', { containers: [container('100m', '64Mi')] });
+    await board.pass(200);
+    const before = await statusOf('web');
+    expect(before?.resources?.limits).toEqual({ memory: '64Mi' });
+    await resize('web', '200m', '128Mi');
+    expect(board.runtime.updated).toMatchObject([
+      { resources: { cpuShares: 204, memoryLimitBytes: 128 * 1024 * 1024 } },
+    ]);
+    expect(await statusOf('web')).toMatchObject({
+      containerID: before?.containerID,
+      restartCount: 0,
+      resources: { requests: { cpu: '200m', memory: '128Mi' }, limits: { memory: '128Mi' } },
+      allocatedResources: { cpu: '200m', memory: '128Mi' },
+    });
+    expect(await conditions('web')).toEqual([]);
+    expect(board.events.filter((line) => line.startsWith('ResizeCompleted: '))).toHaveLength(1);
+    // The same amount in other words, and a look after a restart of the agent, change nothing.
+    await resize('web', '0.2', '128Mi');
+    await board.halt();
+    await board.boot();
+    await board.pass(1000);
+    expect(board.runtime.updated).toHaveLength(1);
+  });
+
+  it('restarts a container whose policy says so', async () => {
+    await board.boot();
+    const more = { resizePolicy: [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }] };
+    await board.create('web', { containers: [container('100m', '64Mi', more)] });
+    await board.pass(200);
+    await resize('web', '200m', '64Mi', more);
+    expect(board.runtime.updated).toHaveLength(1);
+    await resize('web', '200m', '128Mi', more);
+    await board.pass(5000);
+    expect(board.runtime.updated).toHaveLength(1);
+    expect(await statusOf('web')).toMatchObject({
+      restartCount: 1,
+      resources: { limits: { memory: '128Mi' } },
+    });
+  });
+
+  it('says what the node cannot give, and gives it when another pod is gone', async () => {
+    await board.boot();
+    const { allocatable } = (await board.client.get(nodes, { name: 'board' })).status ?? {};
+    const cpus = Number((allocatable as Record<string, string>)['cpu']);
+    await board.create('web', { containers: [container('100m', '64Mi')] });
+    await board.create('other', { containers: [container(`${cpus * 500}m`, '64Mi')] });
+    await board.pass(300);
+    await resize('web', `${cpus + 1}`, '64Mi');
+    expect(await conditions('web')).toMatchObject(
+      [
+        {
+          type: 'PodResizePending',
+          status: 'True',
+          reason: 'Infeasible',
+          message: /^Node didn't have enough capacity: cpu/,
+        },
+      ].map((one) => ({ ...one, message: expect.stringMatching(one.message) })),
+    );
+    await resize('web', `${cpus * 700}m`, '64Mi');
+    expect(await conditions('web')).toMatchObject([{ type: 'PodResizePending', reason: 'Deferred' }]);
+    expect((await statusOf('web'))?.resources?.requests).toEqual({ cpu: '100m', memory: '64Mi' });
+    expect(board.runtime.updated).toEqual([]);
+    await board.client.delete(pods, at('other'), { gracePeriodSeconds: 0 });
+    await board.pass(5000);
+    expect(board.runtime.updated).toHaveLength(1);
+    expect(await conditions('web')).toEqual([]);
+  });
+
+  it('says when the runtime refuses, and tries again', async () => {
+    await board.boot();
+    await board.create('web', { containers: [container('100m', '64Mi')] });
+    await board.pass(200);
+    board.runtime.failNext('updateContainer', new Error('below current usage'));
+    await resize('web', '100m', '32Mi');
+    expect(await conditions('web')).toMatchObject([
+      { type: 'PodResizeInProgress', status: 'True', reason: 'Error', message: 'below current usage' },
+    ]);
+    expect((await statusOf('web'))?.resources?.limits).toEqual({ memory: '64Mi' });
+    await board.pass(LIMITS.agent.resizeRetryMs + 100);
+    expect(await conditions('web')).toEqual([]);
+    expect((await statusOf('web'))?.resources?.limits).toEqual({ memory: '32Mi' });
+  });
+});
+
 describe('pod', () => {
   it('runs until it is Ready, and is deleted gracefully', async () => {
     await board.boot();

@@ -16,6 +16,7 @@ import type { Runtime } from '../runtime/port.ts';
 import { Checkpoint } from './checkpoint/checkpoint.ts';
 import { ImageManager } from './images/image-manager.ts';
 import { PulledImages } from './images/pulled-images.ts';
+import { volumeImage } from './images/volume-images.ts';
 import { LogKeeper } from './logs/log-keeper.ts';
 import { allocatable, machineFacts } from './node/facts.ts';
 import { HealthMonitor } from './node/health-monitor.ts';
@@ -126,6 +127,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     objects,
     token: (pod, audience, seconds) => tokens.patiently(pod, audience, seconds),
     certificate: (pod, path, source) => certificates.certificate(pod, path, source),
+    image: (pod, volume) => volumeImage({ images, runtime, objects, events }, pod, volume),
     forget: (uid) => {
       tokens.forget(uid);
       certificates.forget(uid);

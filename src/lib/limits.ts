@@ -450,6 +450,8 @@ export const LIMITS = {
     connectPodMs: 10_000,
     /** A pod that started without a token gets one this soon after the API is back. */
     tokenMissingMs: 15_000,
+    /** Between tries to give a running container other limits. */
+    resizeRetryMs: 10_000,
     /** How long a volume waits for a signer, looking first after the one, then less often; later it is tried again. */
     certificateLookMs: 50,
     certificateWaitMs: 7000,

@@ -10,6 +10,7 @@ import { isImageId, normalizeReference, repositoryOf } from './image-reference.t
 import type {
   Container,
   ContainerConfig,
+  ContainerResources,
   ContainerStats,
   Image,
   PullOptions,
@@ -56,6 +57,8 @@ export class FakeRuntime implements Runtime {
   readonly #images = new Map<string, Image>();
   readonly #queue = new EventQueue();
   readonly #failures = new Map<string, Error>();
+  /** Limits that running containers were given, in order. */
+  readonly updated: { readonly id: string; readonly resources: ContainerResources }[] = [];
   #nextAddress = 2;
 
   constructor(options: FakeRuntimeOptions) {
@@ -284,6 +287,12 @@ export class FakeRuntime implements Runtime {
     return join(this.#options.logDir ?? '/nonexistent', `${id}.log`);
   }
 
+  async updateContainer(id: string, resources: ContainerResources): Promise<void> {
+    this.#maybeFail('updateContainer');
+    if (!this.#running.has(id)) throw new Error(`container ${id} is not running`);
+    this.updated.push({ id, resources });
+  }
+
   async stats(id: string): Promise<ContainerStats | undefined> {
     if (!this.#running.has(id)) return undefined;
     const memoryBytes = 1024 * 1024;
@@ -294,6 +303,12 @@ export class FakeRuntime implements Runtime {
       memoryUsageBytes: memoryBytes,
       memoryRssBytes: memoryBytes,
     };
+  }
+
+  async imageDirs(id: string): Promise<readonly string[]> {
+    this.#maybeFail('imageDirs');
+    if (!(await this.image(id))) throw new Error(`image ${id} not found`);
+    return [this.#options.logDir ?? '/nonexistent'];
   }
 
   async listImages(): Promise<readonly Image[]> {

@@ -18,6 +18,11 @@ export interface Runtime {
 
   /** Prepares the root filesystem and starts the container. Resolves once its process runs. */
   startContainer(config: ContainerConfig): Promise<Container>;
+  /**
+   * Gives a running container other limits. Rejects where that is not possible, such as a memory limit below what it uses;
+   * it keeps what it had then.
+   */
+  updateContainer(id: string, resources: ContainerResources): Promise<void>;
   /** Sends a signal name such as `SIGTERM`. Harmless when it no longer runs. */
   signalContainer(id: string, signal: string): Promise<void>;
   /** Removes a stopped container, its snapshot and, if `logs`, its log. Kills it first when it still runs. Idempotent. */
@@ -50,6 +55,8 @@ export interface Runtime {
   listImages(): Promise<readonly Image[]>;
   /** The image if it is here, by reference, digest or id. */
   image(reference: string): Promise<Image | undefined>;
+  /** Directories of the image's root filesystem, the top layer first. They stay while the image does. */
+  imageDirs(id: string): Promise<readonly string[]>;
   pullImage(reference: string, options: PullOptions): Promise<Image>;
   removeImage(id: string): Promise<void>;
   /** Loads an OCI or Docker archive. */

@@ -2,13 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Secret } from '../../api/types.gen.ts';
+import type { Pod, Secret } from '../../api/types.gen.ts';
 import { FakeClock } from '../../lib/fake-clock.ts';
 import { FakeRuntime } from '../../runtime/fake.ts';
+import type { Image } from '../../runtime/port.ts';
 import { planCollection } from './image-collector.ts';
 import { ImageManager } from './image-manager.ts';
 import { credentialsFor } from './pull-secrets.ts';
 import { PulledImages } from './pulled-images.ts';
+import { shownImages } from './volume-images.ts';
 
 let dir: string;
 beforeEach(async () => {
@@ -106,5 +108,25 @@ describe('collection', () => {
       minimumAgeMs: 100,
     });
     expect(plan.map(({ id }) => id)).toEqual(['older', 'old']);
+  });
+});
+
+describe('images of volumes', () => {
+  it('are those that a pod names, by tag, digest or id', () => {
+    const image = (id: string, references: string[], digests: string[] = []): Image => ({
+      ...{ id, references, digests, sizeBytes: 1, user: '' },
+    });
+    const digest = `example.com/x@sha256:${'a'.repeat(64)}`;
+    const images = [
+      image('sha256:1', ['docker.io/library/data:latest']),
+      image('sha256:2', [], [digest]),
+      image('sha256:3', ['docker.io/library/other:1']),
+    ];
+    const pod = (...references: string[]): Pod => ({
+      metadata: { name: 'p' },
+      spec: { containers: [], volumes: references.map((reference) => ({ name: 'v', image: { reference } })) },
+    });
+    expect(shownImages([pod('data', 'UPPER/case:!'), pod(digest)], images)).toEqual(['sha256:1', 'sha256:2']);
+    expect(shownImages([{ metadata: { name: 'none' } }], images)).toEqual([]);
   });
 });

@@ -6,6 +6,7 @@ import { errorText, type Logger } from '../../lib/log.ts';
 import type { Runtime } from '../../runtime/port.ts';
 import { planCollection } from '../images/image-collector.ts';
 import type { PulledImages } from '../images/pulled-images.ts';
+import { shownImages } from '../images/volume-images.ts';
 import type { PodManager } from '../pod/pod-manager.ts';
 import { evictionMessage, rankForMemory } from './eviction.ts';
 import { type Headroom, type Pressure, pressureOf, thresholds } from './pressure.ts';
@@ -82,7 +83,13 @@ export class HealthMonitor {
     const bytesToFree = thresholds(room).diskBytes * 1.5 - room.diskAvailableBytes;
     const chosen = planCollection({
       images,
-      used: new Set(containers.map(({ image }) => image)),
+      used: new Set([
+        ...containers.map(({ image }) => image),
+        ...shownImages(
+          [...this.#options.pods.workers.values()].map(({ pod }) => pod),
+          images,
+        ),
+      ]),
       pulled: known,
       bytesToFree,
       nowMs: clock.now(),

@@ -9,6 +9,9 @@ export interface Verdict {
   readonly message?: string;
 }
 
+/** Conditions of a kubelet that are there only while there is something to say. */
+export const PASSING_CONDITIONS: readonly string[] = ['PodResizePending', 'PodResizeInProgress'];
+
 export interface ConditionInput {
   readonly pod: Pod;
   readonly phase: string;
@@ -98,7 +101,8 @@ export function joinConditions(
   generation: number | undefined,
   nowMs: number,
 ): PodCondition[] {
-  const ours = new Set(verdicts.map(({ type }) => type));
+  // Ours as well, and gone when there is nothing to say.
+  const ours = new Set([...verdicts.map(({ type }) => type), ...PASSING_CONDITIONS]);
   const joined = verdicts.map((verdict): PodCondition => {
     const old = known.find(({ type }) => type === verdict.type);
     const kept = old !== undefined && old.status === verdict.status ? old.lastTransitionTime : undefined;

@@ -104,7 +104,15 @@ class World {
         const hash = this.state.containers.find((record) => record.name === name)?.hash ?? '';
         this.running.set(id, { name, attempt, hash });
         const imageId = 'sha256:1';
-        this.dispatch({ type: 'started', name, id, startedAtMs: 0, image: 'busybox', imageId });
+        this.dispatch({
+          type: 'started',
+          name,
+          id,
+          startedAtMs: 0,
+          image: 'busybox',
+          imageId,
+          resources: {},
+        });
         return;
       }
       case 'postStart':

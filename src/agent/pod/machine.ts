@@ -72,7 +72,7 @@ export function next(state: PodState, event: PodEvent, at: Instant): Transition 
 function reduce(state: PodState, event: PodEvent, at: Instant, actions: PodAction[]): PodState {
   switch (event.type) {
     case 'desired':
-      return withPod(state, event.pod, at);
+      return withPod(resizable(state, event, actions), event.pod, at);
     case 'removed':
       return state.removed ? state : { ...state, removed: true };
     case 'observed':
@@ -126,6 +126,18 @@ function reduce(state: PodState, event: PodEvent, at: Instant, actions: PodActio
 function released(state: PodState): PodState['stage'] {
   const outcome = state.stage.is === 'terminated' ? state.stage.outcome : undefined;
   return { is: 'released', deleting: false, ...(outcome === undefined ? {} : { outcome }) };
+}
+
+/** Tells once why containers keep what they have. */
+function resizable(
+  { resize: before, ...state }: PodState,
+  { resize }: Extract<PodEvent, { type: 'desired' }>,
+  actions: PodAction[],
+): PodState {
+  if (resize === undefined) return state;
+  if (resize.message !== before?.message)
+    actions.push({ type: 'event', warning: true, reason: `Resize${resize.reason}`, message: resize.message });
+  return { ...state, resize };
 }
 
 function withPod(state: PodState, pod: Pod, at: Instant): PodState {

@@ -130,7 +130,9 @@ function adopt(
     const same = status?.containerID?.endsWith(newest.id) ?? false;
     // Neither readiness nor start-up flaps because the agent was restarted.
     const probes = same ? { startup: status?.started === true, readiness: status?.ready === true } : {};
-    return { ...running(known, newest, at, actions), probes };
+    // A change of amounts that was under way, or is to restart the container, is not made twice.
+    const resources = (same ? status?.resources : undefined) ?? record.spec.resources ?? {};
+    return { ...running(known, newest, at, actions), probes, resources };
   }
   if (newest.state === 'exited')
     return { ...known, phase: { is: 'exited', termination: terminationOf(newest, at), restart: false } };
@@ -151,6 +153,7 @@ function running(
     hash: seen.hash,
     image: seen.image,
     ...(seen.imageId === undefined ? {} : { imageId: seen.imageId }),
+    resources: record.resources ?? record.spec.resources ?? {},
     phase: { is: 'running', startedAtMs: seen.startedAtMs, sinceMono: at.monoMs },
     postStart: 'done',
     leftover: false,

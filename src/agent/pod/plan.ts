@@ -1,6 +1,7 @@
 import { formatGoDuration } from '../../api/durations.ts';
 import { containerHash, containerId } from './container-id.ts';
 import { isAlive, nextAttempt, withReadiness } from './records.ts';
+import { isResizing, resizeStep } from './resize.ts';
 import { nextBackoff, podLabel, restartDue, shouldRestart } from './restart.ts';
 import type { ContainerRecord, Instant, PodAction, PodState, Stage, Transition } from './state.ts';
 import { graceMsOf, overdue, stopContainer } from './stop.ts';
@@ -125,6 +126,19 @@ function lifecycle(state: PodState, at: Instant, actions: PodAction[]): Verdict 
       });
       continue;
     }
+    const resize = resizeStep(state, record, at);
+    if (resize === 'restart') {
+      containers[index] = stopContainer(record, at, actions, {
+        graceMs: graceMsOf(state.pod),
+        message: `Container ${record.name} resize requires restart`,
+        restart: true,
+      });
+      continue;
+    }
+    if (resize === 'update') {
+      actions.push({ type: 'resize', name: record.name, id: record.id });
+      containers[index] = { ...record, resize: { is: 'busy' } };
+    }
     if (record.phase.is === 'waiting' || record.phase.is === 'exited') {
       if (record.kind === 'init' && isOver(state, record)) {
         if (record.phase.is === 'exited' && record.phase.termination.exitCode !== 0) finished = true;
@@ -244,6 +258,8 @@ export function wakeAt(state: PodState): number | undefined {
       if (step.is === 'idle' && step.retryAt !== undefined) due.push(step.retryAt);
     for (const { phase } of state.containers)
       if (phase.is === 'waiting' && phase.retryAt !== undefined) due.push(phase.retryAt);
+    for (const record of state.containers)
+      if (record.resize?.is === 'failed' && isResizing(record)) due.push(record.resize.retryAt);
   }
   for (const { phase } of state.containers) if (phase.is === 'stopping') due.push(phase.deadline);
   const soonest = Math.min(...due);

@@ -7,6 +7,7 @@ import type { Container, RuntimeEvent, Sandbox } from '../../runtime/port.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { refusal } from './admission.ts';
 import { LABEL, observed } from './labels.ts';
+import { resizeProblem } from './resize.ts';
 import { terminationMessage } from './termination-message.ts';
 import { PodWorker } from './worker.ts';
 import type { WorkerDeps } from './worker-deps.ts';
@@ -151,7 +152,8 @@ export class PodManager {
     const known = this.#workers.get(uid);
     if (known !== undefined) {
       const before = known.pod;
-      known.dispatch({ type: 'desired', pod });
+      this.#tellDesired(known, pod);
+      this.#retryResizes();
       if (downwardChanged(before, pod)) void this.#deps.volumes.refresh(pod, known.downward());
       return;
     }
@@ -168,16 +170,29 @@ export class PodManager {
     worker.dispatch({ type: 'observed', sandbox: undefined, containers: [], asOfMono });
   }
 
+  /** Pods that have not ended here, but for this one. */
+  #others(worker: PodWorker): readonly Pod[] {
+    const over = new Set(['terminated', 'released', 'gone']);
+    return [...this.#workers.values()]
+      .filter((one) => one !== worker && !over.has(one.state.stage.is))
+      .map(({ pod }) => pod);
+  }
+
+  #tellDesired(worker: PodWorker, pod: Pod): void {
+    const { allocatable } = this.#deps.settings();
+    const resize = resizeProblem(pod, worker.state.containers, this.#others(worker), allocatable);
+    worker.dispatch({ type: 'desired', pod, ...(resize === undefined ? {} : { resize }) });
+  }
+
+  /** Others may have left room for what was put off. */
+  #retryResizes(): void {
+    for (const worker of this.#workers.values())
+      if (worker.state.resize?.reason === 'Deferred') this.#tellDesired(worker, worker.pod);
+  }
+
   /** A pod that this node cannot take fails before anything of it is made. */
   #admit(worker: PodWorker): void {
-    const over = new Set(['terminated', 'released', 'gone']);
-    const others = [...this.#workers.values()].filter(
-      (one) => one !== worker && !over.has(one.state.stage.is),
-    );
-    const refused = refusal(
-      worker.pod,
-      others.map(({ pod }) => pod),
-    );
+    const refused = refusal(worker.pod, this.#others(worker));
     if (!refused) return;
     const { reason, message } = refused;
     this.#deps.events.event(worker.pod, 'Warning', reason, message);
@@ -218,6 +233,7 @@ export class PodManager {
 
   #gone(uid: string): void {
     this.#workers.delete(uid);
+    this.#retryResizes();
   }
 
   /** A referenced object changed: live volumes follow, what waited for it tries again. */

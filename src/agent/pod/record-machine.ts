@@ -1,10 +1,12 @@
+import { LIMITS } from '../../lib/limits.ts';
 import { isAlive } from './records.ts';
+import { isResizing, resizeSummary } from './resize.ts';
 import type { ContainerRecord, Instant, PodAction, PodEvent, PodState, Termination } from './state.ts';
 import { afterPreStop, graceMsOf, stopContainer } from './stop.ts';
 
 export type ContainerEvent = Extract<
   PodEvent,
-  { type: 'started' | 'startFailed' | 'postStart' | 'preStop' | 'exited' | 'probe' }
+  { type: 'started' | 'startFailed' | 'postStart' | 'preStop' | 'resized' | 'exited' | 'probe' }
 >;
 
 /** What an event about one run means for its container; see the diagram in `machine.ts`. */
@@ -29,6 +31,8 @@ export function nextRecord(
         : record;
     case 'preStop':
       return afterPreStop(record, at, actions);
+    case 'resized':
+      return isAlive(record) ? resized(state, record, event, at, actions) : record;
     case 'exited':
       if (!isAlive(record)) return record;
       actions.push({ type: 'stopProbes', id: record.id });
@@ -48,8 +52,10 @@ function started(
 ): ContainerRecord {
   const hook = record.spec.lifecycle?.postStart !== undefined;
   actions.push({ type: hook ? 'postStart' : 'probe', name: record.name, id: record.id });
+  const { resize: _, ...rest } = record;
   return {
-    ...record,
+    ...rest,
+    resources: event.resources,
     image: event.image,
     imageId: event.imageId,
     phase: { is: 'running', startedAtMs: event.startedAtMs, sinceMono: at.monoMs },
@@ -58,6 +64,24 @@ function started(
     failures: 0,
     leftover: false,
   };
+}
+
+function resized(
+  state: PodState,
+  record: ContainerRecord,
+  { resources, message }: Of<'resized'>,
+  at: Instant,
+  actions: PodAction[],
+): ContainerRecord {
+  const { resize: _, ...rest } = record;
+  if (message !== undefined) {
+    actions.push({ type: 'event', warning: true, reason: 'ResizeError', message, container: record.name });
+    return { ...rest, resize: { is: 'failed', message, retryAt: at.monoMs + LIMITS.agent.resizeRetryMs } };
+  }
+  const done: ContainerRecord = { ...rest, resources };
+  if (!state.containers.some((other) => isResizing(other.id === record.id ? done : other)))
+    actions.push({ type: 'event', warning: false, reason: 'ResizeCompleted', message: resizeSummary(state) });
+  return done;
 }
 
 function startFailed(record: ContainerRecord, event: Of<'startFailed'>, at: Instant): ContainerRecord {

@@ -38,7 +38,9 @@ export async function startContainer(
     ...(retryMs === undefined ? {} : { retryMs }),
   });
   if (record === undefined) return failed('config', 'CreateContainerConfigError', 'no such container');
-  const container = record.spec;
+  // What the node cannot give is not given by a restart either.
+  const kept = state.resize ? record.resources : undefined;
+  const container = kept ? { ...record.spec, resources: kept } : record.spec;
   const about: Tell = (warning, reason, message) => tell(warning, reason, message, name);
   let image: Image;
   try {
@@ -78,6 +80,7 @@ export async function startContainer(
       startedAtMs: started.startedAtMs ?? deps.clock.now(),
       image: imageName(image, container.image ?? ''),
       imageId: image.digests[0] ?? image.id,
+      resources: container.resources ?? {},
     };
   } catch (error) {
     const message = errorText(error);

@@ -1,4 +1,4 @@
-import type { Container, EphemeralContainer, Pod } from '../../api/types.gen.ts';
+import type { Container, EphemeralContainer, Pod, ResourceRequirements } from '../../api/types.gen.ts';
 
 /** The same instant on both clocks: wall time for what is written down, monotonic time for what is waited for. */
 export interface Instant {
@@ -49,6 +49,13 @@ export interface ContainerRecord {
   readonly id: string;
   /** Of the definition the running container was started with. */
   readonly hash: string;
+  /** What the running container has; its definition may ask for other amounts meanwhile (KEP-1287). */
+  readonly resources?: ResourceRequirements;
+  /** The change from those to these, while it is under way or after it has failed. */
+  readonly resize?:
+    | { readonly is: 'busy' }
+    /** `retryAt` is monotonic. */
+    | { readonly is: 'failed'; readonly message: string; readonly retryAt: number };
   readonly image?: string;
   readonly imageId?: string;
   /** The run before the current one. */
@@ -85,6 +92,12 @@ export interface Outcome {
   readonly failed: boolean;
 }
 
+/** Why the amounts that a running pod asks for cannot be given now, or on this node ever. */
+export interface ResizeProblem {
+  readonly reason: 'Deferred' | 'Infeasible';
+  readonly message: string;
+}
+
 /** One attempt at a time of something the pod needs before its containers. */
 export type Step =
   | { readonly is: 'idle'; readonly retryAt?: number; readonly failures: number; readonly message?: string }
@@ -100,6 +113,8 @@ export interface PodState {
   readonly sandbox: Step;
   readonly ips: readonly string[];
   readonly containers: readonly ContainerRecord[];
+  /** Set: containers keep what they have. */
+  readonly resize?: ResizeProblem;
   /** A main container has started once in this sandbox: init containers are not looked at again. */
   readonly initialized: boolean;
   /** The API no longer has the pod. */
@@ -124,7 +139,7 @@ export interface ObservedContainer {
 }
 
 export type PodEvent =
-  | { readonly type: 'desired'; readonly pod: Pod }
+  | { readonly type: 'desired'; readonly pod: Pod; readonly resize?: ResizeProblem }
   | { readonly type: 'removed' }
   | {
       readonly type: 'observed';
@@ -144,6 +159,7 @@ export type PodEvent =
       readonly startedAtMs: number;
       readonly image: string;
       readonly imageId: string;
+      readonly resources: ResourceRequirements;
     }
   | {
       readonly type: 'startFailed';
@@ -157,6 +173,13 @@ export type PodEvent =
     }
   | { readonly type: 'postStart'; readonly id: string; readonly ok: boolean; readonly message?: string }
   | { readonly type: 'preStop'; readonly id: string }
+  /** The container has these amounts now, or `message` says why not. */
+  | {
+      readonly type: 'resized';
+      readonly id: string;
+      readonly resources: ResourceRequirements;
+      readonly message?: string;
+    }
   | {
       readonly type: 'exited';
       readonly id: string;
@@ -190,6 +213,8 @@ export type PodAction =
     }
   | { readonly type: 'postStart'; readonly name: string; readonly id: string }
   | { readonly type: 'preStop'; readonly name: string; readonly id: string; readonly timeoutMs: number }
+  /** Gives a running container what its definition asks for. Answered by `resized`. */
+  | { readonly type: 'resize'; readonly name: string; readonly id: string }
   /** Answered by `exited`. */
   | { readonly type: 'signal'; readonly id: string; readonly signal: string }
   /** Starts the probes of a run; its end stops them. Answered by `probe` events. */

@@ -6,6 +6,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import type { Logger } from '../../lib/log.ts';
 import { WorkQueue } from '../../lib/work-queue.ts';
+import { PASSING_CONDITIONS } from './conditions.ts';
 import { sameStatus } from './status.ts';
 
 export interface StatusWriterOptions {
@@ -132,15 +133,22 @@ export function statusPatch(uid: string, known: PodStatus, wanted: PodStatus): o
   const status: Record<string, unknown> = { ...wanted };
   for (const field of ['reason', 'message', 'ephemeralContainerStatuses', 'initContainerStatuses'] as const)
     if (wanted[field] === undefined && known[field] !== undefined) status[field] = null;
-  status['conditions'] = (wanted.conditions ?? [])
-    .filter((condition) => !unchanged(known.conditions, condition))
-    .map((condition) => ({ reason: null, message: null, ...condition }));
+  const over = PASSING_CONDITIONS.filter((type) => has(known, type) && !has(wanted, type));
+  status['conditions'] = [
+    ...over.map((type) => ({ $patch: 'delete', type })),
+    ...(wanted.conditions ?? [])
+      .filter((condition) => !unchanged(known.conditions, condition))
+      .map((condition) => ({ reason: null, message: null, ...condition })),
+  ];
   status['podIPs'] = mergeByIp(known.podIPs, wanted.podIPs);
   status['hostIPs'] = mergeByIp(known.hostIPs, wanted.hostIPs);
   for (const [field, value] of Object.entries(status))
     if (value === undefined || (Array.isArray(value) && value.length === 0)) delete status[field];
   return { metadata: { uid }, status };
 }
+
+const has = ({ conditions }: PodStatus, type: string): boolean =>
+  conditions?.some((condition) => condition.type === type) ?? false;
 
 function unchanged(known: readonly PodCondition[] | undefined, condition: PodCondition): boolean {
   const old = known?.find(({ type }) => type === condition.type);

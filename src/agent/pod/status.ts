@@ -2,6 +2,7 @@ import type { ContainerState, ContainerStatus, PodStatus, VolumeMountStatus } fr
 import { rfc3339 } from '../../lib/clock.ts';
 import { decideConditions, joinConditions, type Verdict } from './conditions.ts';
 import { qosClass } from './qos.ts';
+import { isResizing } from './resize.ts';
 import type { ContainerRecord, PodState, Termination } from './state.ts';
 
 export interface StatusContext {
@@ -30,6 +31,7 @@ export function podStatus(state: PodState, context: StatusContext): PodStatus {
       sandboxReady: state.sandbox.is === 'done' && !over,
     }),
     ...(outcome?.reason === 'Evicted' ? [disruption(outcome.message)] : []),
+    ...resizeConditions(state),
   ];
   const generation = pod.metadata.generation;
   const ips = podIPs(state, context);
@@ -49,6 +51,16 @@ export function podStatus(state: PodState, context: StatusContext): PodStatus {
     ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
     qosClass: pod.status?.qosClass ?? qosClass(pod),
   };
+}
+
+/** There only while running containers have other amounts than the pod asks for. */
+function resizeConditions({ resize, containers }: PodState): Verdict[] {
+  if (resize) return [{ type: 'PodResizePending', status: 'True', ...resize }];
+  const resizing = containers.filter(isResizing);
+  if (resizing.length === 0) return [];
+  const failed = resizing.find((record) => record.resize?.is === 'failed')?.resize;
+  const why = failed?.is === 'failed' ? { reason: 'Error', message: failed.message } : {};
+  return [{ type: 'PodResizeInProgress', status: 'True', ...why }];
 }
 
 function disruption(message: string | undefined): Verdict {
@@ -98,7 +110,9 @@ function containerStatus(state: PodState, record: ContainerRecord, over: boolean
   const ran = phase.is === 'running' || phase.is === 'stopping' || phase.is === 'exited';
   const id = ran ? record.id : (record.last?.id ?? '');
   const count = ran ? record.attempt : (record.last?.attempt ?? 0);
-  const resources = spec.resources;
+  const isRunning = phase.is === 'running' || phase.is === 'stopping';
+  const resources = (isRunning ? record.resources : undefined) ?? spec.resources;
+  const allocated = (state.resize ? record.resources : undefined) ?? spec.resources;
   const mounts = (spec.volumeMounts ?? []).map(mountStatus);
   return {
     name: record.name,
@@ -110,9 +124,9 @@ function containerStatus(state: PodState, record: ContainerRecord, over: boolean
     imageID: record.imageId ?? '',
     ...(id === '' ? {} : { containerID: `containerd://${id}` }),
     started: record.kind === 'ephemeral' || record.kind === 'init' ? false : record.started,
-    ...(resources?.requests === undefined || record.kind === 'ephemeral'
+    ...(allocated?.requests === undefined || record.kind === 'ephemeral'
       ? {}
-      : { allocatedResources: resources.requests }),
+      : { allocatedResources: allocated.requests }),
     ...(resources === undefined || record.kind === 'ephemeral' ? {} : { resources }),
     ...(mounts.length === 0 ? {} : { volumeMounts: mounts }),
   };

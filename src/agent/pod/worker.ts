@@ -1,6 +1,6 @@
 import { pods } from '../../api/resources.gen.ts';
 import { isConflict, isNotFound } from '../../api/status.ts';
-import type { Pod } from '../../api/types.gen.ts';
+import type { Container, Pod } from '../../api/types.gen.ts';
 import { sleep, type Timer } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import { errorText } from '../../lib/log.ts';
@@ -12,6 +12,7 @@ import { containerId } from './container-id.ts';
 import { runHook } from './hooks.ts';
 import { initialState, next } from './machine.ts';
 import { wakeAt } from './plan.ts';
+import { containerResources } from './resources.ts';
 import { sandboxConfig } from './sandbox-config.ts';
 import { startContainer, type Tell } from './start-container.ts';
 import type { Instant, PodAction, PodEvent, PodState } from './state.ts';
@@ -138,6 +139,8 @@ export class PodWorker {
         return this.#postStart(action.name, action.id);
       case 'preStop':
         return this.#preStop(action.name, action.id, action.timeoutMs);
+      case 'resize':
+        return this.#resize(action.name, action.id);
       case 'signal':
         return this.#deps.runtime.signalContainer(action.id, action.signal || 'SIGTERM');
       case 'probe':
@@ -235,6 +238,20 @@ export class PodWorker {
       if (failure !== undefined) this.#tell(true, 'FailedPreStopHook', 'PreStopHook failed', name);
     }
     this.dispatch({ type: 'preStop', id });
+  }
+
+  async #resize(name: string, id: string): Promise<void> {
+    const record = this.#state.containers.find((entry) => entry.name === name);
+    if (record === undefined) return;
+    const { resources = {} } = record.spec;
+    const { runtime, settings } = this.#deps;
+    const amounts = containerResources(this.pod, record.spec as Container, settings().memoryCapacityBytes);
+    try {
+      await runtime.updateContainer(id, amounts);
+      this.dispatch({ type: 'resized', id, resources });
+    } catch (error) {
+      this.dispatch({ type: 'resized', id, resources, message: errorText(error) });
+    }
   }
 
   async #forget(id: string): Promise<void> {

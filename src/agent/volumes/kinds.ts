@@ -3,6 +3,7 @@ import { configMap } from './config-map.ts';
 import { downwardAPI } from './downward-api.ts';
 import { emptyDir } from './empty-dir.ts';
 import { hostPath } from './host-path.ts';
+import { image } from './image.ts';
 import { persistentVolumeClaim } from './persistent-volume-claim.ts';
 import { projected } from './projected.ts';
 import { secret } from './secret.ts';
@@ -17,6 +18,7 @@ export const VOLUME_KINDS = {
   downwardAPI,
   projected,
   persistentVolumeClaim,
+  image,
 } as const satisfies Partial<Record<keyof Volume, VolumeKind>>;
 
 export function volumeKind(volume: Volume): VolumeKind {

@@ -28,6 +28,7 @@ it('renews a token in the end although the server refused it once', async () => 
     certificate: async () => {
       throw new Error('none is asked for');
     },
+    image: async () => [],
     forget: () => {},
   });
   const sources = [{ serviceAccountToken: { path: 'token' } }];
@@ -75,6 +76,7 @@ it('shows many changes at once with two refreshes, the last one last', async () 
     certificate: async () => {
       throw new Error('none is asked for');
     },
+    image: async () => [],
     forget: () => {},
   });
   const items = [{ path: 'label', fieldRef: { fieldPath: "metadata.labels['a']" } }];

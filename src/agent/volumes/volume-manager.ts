@@ -10,7 +10,7 @@ import { type PodDirs, podDirs } from '../pod-dirs.ts';
 import { volumeKind } from './kinds.ts';
 import { applyFsGroup } from './ownership.ts';
 import { removeTree } from './remove-tree.ts';
-import type { CertificateSource, MountedVolume, TokenSource, VolumeObjects } from './volume.ts';
+import type { CertificateSource, ImageSource, MountedVolume, TokenSource, VolumeObjects } from './volume.ts';
 
 export interface VolumeManagerOptions {
   readonly dataDir: string;
@@ -21,6 +21,7 @@ export interface VolumeManagerOptions {
   readonly objects: VolumeObjects;
   readonly token: (pod: Pod, ...args: Parameters<TokenSource>) => ReturnType<TokenSource>;
   readonly certificate: (pod: Pod, ...args: Parameters<CertificateSource>) => ReturnType<CertificateSource>;
+  readonly image: (pod: Pod, ...args: Parameters<ImageSource>) => ReturnType<ImageSource>;
   /** Tokens and certificates of the pod are of no use any more. */
   readonly forget: (podUid: string) => void;
 }
@@ -154,6 +155,7 @@ export class VolumeManager {
           exec,
           downward,
           token: (audience, seconds) => this.#options.token(pod, audience, seconds),
+          image: (of) => this.#options.image(pod, of),
           certificate: (path, source) => this.#options.certificate(pod, path, source),
           nowMs: clock.now(),
         })

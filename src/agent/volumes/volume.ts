@@ -44,6 +44,9 @@ export interface PodCertificate {
 /** A certificate for a file; rejects while there is none. `path` tells the projections of a pod apart. */
 export type CertificateSource = (path: string, source: PodCertificateProjection) => Promise<PodCertificate>;
 
+/** Directories of the image that a volume names, the top layer first, pulled if need be. */
+export type ImageSource = (volume: Volume) => Promise<readonly string[]>;
+
 export interface VolumeContext {
   readonly pod: Pod;
   readonly volume: Volume;
@@ -56,6 +59,7 @@ export interface VolumeContext {
   readonly downward: DownwardContext;
   readonly token: TokenSource;
   readonly certificate: CertificateSource;
+  readonly image: ImageSource;
   readonly nowMs: number;
 }
 

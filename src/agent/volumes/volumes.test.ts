@@ -17,11 +17,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createExec } from '../../lib/exec.ts';
 import { writeAtomically } from './atomic-writer.ts';
 import { checkHostPath } from './host-path.ts';
+import { image } from './image.ts';
 import { isMountPoint, parseMountInfo } from './mount-table.ts';
 import { applyFsGroup } from './ownership.ts';
 import { type Payload, safePath, selectKeys } from './payload.ts';
 import { removeTree } from './remove-tree.ts';
 import { bindSubPath } from './sub-path.ts';
+import type { VolumeContext } from './volume.ts';
 
 const exec = createExec();
 let dir: string;
@@ -158,5 +160,32 @@ describe('fsGroup', () => {
     expect((await stat(dir)).mode & 0o2070).toBe(0o2070);
     expect((await stat('/etc/hostname')).gid).toBe(before.gid);
     await rm(join(dir, 'link'));
+  });
+});
+
+describe('image', () => {
+  it('shows the layers of an image as one, read-only, and only once', async () => {
+    const layers = ['top', 'bottom'].map((name) => join(dir, name));
+    for (const layer of layers) await mkdir(layer);
+    await writeFile(join(layers[1]!, 'file'), 'below');
+    await writeFile(join(layers[0]!, 'file'), 'above');
+    await writeFile(join(layers[1]!, 'other'), 'too');
+    let asked = 0;
+    const context = {
+      ...{ volume: { name: 'v', image: { reference: 'data' } }, stateDir: join(dir, 'state'), exec },
+      image: async () => {
+        asked++;
+        return layers;
+      },
+    } as unknown as VolumeContext;
+    const { hostPath, readOnly } = await image.mount(context);
+    expect(readOnly).toBe(true);
+    expect(await readFile(join(hostPath, 'file'), 'utf8')).toBe('above');
+    expect(await readFile(join(hostPath, 'other'), 'utf8')).toBe('too');
+    await expect(writeFile(join(hostPath, 'new'), '')).rejects.toThrow('EROFS');
+    expect((await image.mount(context)).hostPath).toBe(hostPath);
+    expect(asked).toBe(1);
+    await removeTree(join(dir, 'state'), exec);
+    expect(await readFile(join(layers[0]!, 'file'), 'utf8')).toBe('above');
   });
 });

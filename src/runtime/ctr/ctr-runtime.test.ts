@@ -351,6 +351,24 @@ describe('ctr runtime', { timeout: 30_000 }, () => {
     stop.abort();
   });
 
+  it('gives a running container other limits, but not less memory than it uses', async () => {
+    const { id } = await run(await pod(), 'sleep 1000');
+    const limit = async (): Promise<number> => {
+      const files = '/sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max';
+      const { output } = await runtime.execSync(id, ['sh', '-c', `cat ${files} 2>/dev/null`], 5000);
+      return Number(output);
+    };
+    const memoryLimitBytes = 64 * 1024 * 1024;
+    await runtime.updateContainer(id, { cpuShares: 200, memoryLimitBytes, oomScoreAdj: 0 });
+    expect(await limit()).toBe(memoryLimitBytes);
+    await expect(runtime.updateContainer(id, { memoryLimitBytes: 4096, oomScoreAdj: 0 })).rejects.toThrow(
+      /^attempting to set container memory limit \(4096\) below current usage \(\d+\)$/,
+    );
+    expect(await limit()).toBe(memoryLimitBytes);
+    await runtime.removeContainer(id);
+    await expect(runtime.updateContainer(id, { oomScoreAdj: 0 })).rejects.toThrow('not found');
+  });
+
   it('leaves no mount, no cgroup and no process behind', async () => {
     const uid = await pod();
     await run(uid, 'sleep 1000');

@@ -172,12 +172,28 @@ export function createCtrRuntime(options: CtrRuntimeOptions): Runtime {
       return openPort(exec, sandboxes.paths(sandbox).network, port);
     },
     logPath: (id) => containers.logPath(id),
+    async updateContainer(id, resources) {
+      const { cgroup } = running(id);
+      const { memoryLimitBytes = Number.POSITIVE_INFINITY } = resources;
+      // Version 2 of control groups would kill instead of refusing.
+      const usedBytes = (await cgroups.stats(cgroup, clock.now()))?.memoryWorkingSetBytes ?? 0;
+      if (usedBytes > memoryLimitBytes)
+        throw new Error(
+          `attempting to set container memory limit (${memoryLimitBytes}) below current usage (${usedBytes})`,
+        );
+      await cgroups.ensure(cgroup, resources);
+    },
     async stats(id) {
       const record = containers.record(id);
       return record?.state === 'running' ? cgroups.stats(record.cgroup, clock.now()) : undefined;
     },
     listImages: () => images.list(!stream.listening),
     image: (reference) => images.find(reference, !stream.listening),
+    async imageDirs(id) {
+      const image = await images.find(id, false);
+      if (!image) throw new Error(`image ${id} not found`);
+      return images.lowerDirs(image);
+    },
     pullImage: (reference, pull) => images.pull(reference, pull),
     async removeImage(id) {
       const user = containers
