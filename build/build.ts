@@ -33,10 +33,10 @@ const { version, optionalDependencies } = JSON.parse(readFileSync(join(root, 'pa
 };
 
 /**
- * Options of the embedded Node: a small young generation saves 13 MB under load for 4 % throughput, and garbage can be
+ * Options of the embedded Node: a young generation large enough that what a write leaves dies young, and garbage can be
  * collected when there is time for it (src/lib/process-memory.ts).
  */
-const NODE_OPTIONS = ['--max-semi-space-size=1', '--expose-gc', '--no-warnings'];
+const NODE_OPTIONS = ['--max-semi-space-size=8', '--expose-gc', '--no-warnings'];
 
 type Arch = 'x64' | 'arm64';
 
