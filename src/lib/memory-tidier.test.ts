@@ -13,7 +13,7 @@ describe('memory tidier', () => {
       clock,
       memory: {
         heldBytes: () => memory.held,
-        giveBack: () => {
+        giveBack: async () => {
           memory.times++;
           memory.held = memory.live;
         },

@@ -5,8 +5,11 @@ import { LIMITS } from './limits.ts';
 export interface ProcessMemory {
   /** What the heap takes and keeps outside of it, in bytes. Costs next to nothing to ask. */
   heldBytes(): number;
-  /** Collects all garbage and gives what it took back to the system: stops everything for as long as that takes. */
-  giveBack(): void;
+  /**
+   * Collects all garbage and gives what it took back to the system: stops everything for as long as that takes. Never
+   * rejects.
+   */
+  giveBack(): Promise<void>;
 }
 
 /** Gives memory back once after much was done, when little is done any more; never while nothing happens. */
@@ -36,8 +39,9 @@ export function createMemoryTidier(options: { memory: ProcessMemory; clock: Cloc
       noted = 0;
       const heldBytes = memory.heldBytes();
       if (heldBytes - keptBytes < worthBytes || heldBytes > tooLargeBytes) return;
-      memory.giveBack();
-      keptBytes = memory.heldBytes();
+      memory.giveBack().then(() => {
+        keptBytes = memory.heldBytes();
+      });
     });
   };
   wait();

@@ -11,7 +11,7 @@ export const processMemory: ProcessMemory = {
     const { total_physical_size: heap, external_memory: outside } = getHeapStatistics();
     return heap + outside;
   },
-  giveBack() {
+  async giveBack() {
     globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
     trimMalloc();
   },

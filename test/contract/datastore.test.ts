@@ -69,6 +69,16 @@ describe('the sqlite datastore on its files', () => {
     open.push(store);
     return store;
   }
+
+  it('reads and writes as before after it gave back memory, and has none to give once it is closed', async () => {
+    const store = await start();
+    await store.commit([{ key: '/a', value: bytes('1') }]);
+    await store.tidy();
+    await store.commit([{ key: '/b', value: bytes('2') }]);
+    expect((await store.list({ prefix: '/' })).entries.map(({ key }) => key)).toEqual(['/a', '/b']);
+    await store.close();
+    await expect(store.tidy()).resolves.toBeUndefined();
+  });
   async function put(store: Datastore, key: string, value: string): Promise<number> {
     const result = await store.commit([{ key, value: bytes(value) }]);
     return result.ok ? result.revision : 0;

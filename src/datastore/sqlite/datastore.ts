@@ -45,6 +45,8 @@ export interface SqliteDatastore extends Datastore {
   snapshot(options?: { readonly maxAgeMs?: number }): Promise<string>;
   /** Stores volatile writes now. */
   flush(): Promise<void>;
+  /** Gives back memory that only speeds things up. Resolves when its thread has; does nothing once it is closed. */
+  tidy(): Promise<void>;
 }
 
 /**
@@ -184,6 +186,10 @@ class SqliteStore implements SqliteDatastore {
       nowMs: this.#clock.now(),
       maxAgeMs,
     });
+  }
+
+  async tidy(): Promise<void> {
+    if (!this.#closing) await this.#link.request<'tidy'>({ op: 'tidy' });
   }
 
   async flush(): Promise<void> {

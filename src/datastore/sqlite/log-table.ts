@@ -180,6 +180,11 @@ export class LogTable {
     });
   }
 
+  /** Empties the page cache, which the next reads fill again. */
+  shrink(): void {
+    this.#db.pragma('shrink_memory');
+  }
+
   /** Marks the store as cleanly stopped at `revision`, so that the next start loses and skips nothing. */
   close(revision: number): void {
     this.#transaction((state) => {

@@ -132,6 +132,8 @@ export interface Operations {
     request: { op: 'snapshot'; revision: number; nowMs: number; maxAgeMs: number };
     response: string;
   };
+  /** Gives back what the page cache and the thread's garbage take. */
+  tidy: { request: { op: 'tidy' }; response: null };
   close: { request: { op: 'close'; revision: number }; response: null };
 }
 

@@ -73,6 +73,11 @@ function answer(table: LogTable, request: Request): Operations[OperationName]['r
       return null;
     case 'sweep':
       return table.sweep();
+    case 'tidy':
+      table.shrink();
+      // Of this thread alone; the other collects its own.
+      globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+      return null;
     case 'close':
       table.close(request.revision);
       return null;
