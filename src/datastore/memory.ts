@@ -52,8 +52,8 @@ class MemoryDatastore implements Datastore {
     return { entries: entries.slice(0, limit), revision, more: entries.length > limit };
   }
 
-  async count(prefix: string): Promise<number> {
-    return (await this.list({ prefix })).entries.length;
+  async count(prefix: string, revision?: number): Promise<number> {
+    return (await this.list({ prefix, ...(revision === undefined ? {} : { revision }) })).entries.length;
   }
 
   async commit(writes: readonly Write[], durability: Durability = 'durable'): Promise<CommitResult> {

@@ -10,8 +10,8 @@ export interface Datastore {
   /** The newest entry, or the one visible at `revision`. */
   get(key: string, revision?: number): Promise<Entry | undefined>;
   list(options: ListOptions): Promise<ListResult>;
-  /** How many live keys lie under `prefix`. */
-  count(prefix: string): Promise<number>;
+  /** How many live keys lie under `prefix`, now or at `revision`. */
+  count(prefix: string, revision?: number): Promise<number>;
   /**
    * A batch names each key at most once; deleting a key that does not exist changes nothing and succeeds.
    * Applies all writes or none. Resolves once they would survive a power cut (`durable`), or at once

@@ -135,6 +135,9 @@ export function describeDatastore(name: string, histories: number, open: () => P
       expect(rest.entries.map((entry) => entry.key)).toEqual(['/p/b', '/p/\uffee', '/p/\u{1f600}']);
       expect(rest).toMatchObject({ more: false, revision });
       expect(await store.count('/p/')).toBe(5);
+      await commit(store, [{ key: '/p/a/x', value: undefined }]);
+      expect(await store.count('/p/')).toBe(4);
+      expect(await store.count('/p/', revision)).toBe(5);
     });
 
     it('refuses the future and what was compacted', async () => {
@@ -146,6 +149,7 @@ export function describeDatastore(name: string, histories: number, open: () => P
       expect(store.compactedRevision).toBe(second);
       await expect(store.get('/a', first)).rejects.toThrow(CompactedError);
       await expect(store.list({ prefix: '/', revision: first })).rejects.toThrow(CompactedError);
+      await expect(store.count('/', first)).rejects.toThrow(CompactedError);
       await expect(store.changes({ prefix: '/', afterRevision: first })).rejects.toThrow(CompactedError);
       expect(text((await store.get('/a', second))?.value)).toBe('2');
       expect(await store.changes({ prefix: '/', afterRevision: second })).toEqual([]);
@@ -321,6 +325,8 @@ async function replay(subject: Subject, steps: readonly Step[]): Promise<void> {
     );
     if (got instanceof CompactedError && mayForget && at < model.revision) return;
     expect(plain(got)).toEqual(plain(wanted, real));
+    if (step.op === 'list')
+      expect(await store.count(prefix, real.get(at))).toBe(await model.count(prefix, at));
   }
 }
 

@@ -137,10 +137,13 @@ class SqliteStore implements SqliteDatastore {
     }
   }
 
-  async count(prefix: string): Promise<number> {
-    this.#checkOpen();
-    const stored = await this.#link.request<'count'>({ op: 'count', prefix });
-    return stored + this.#overlay.countCorrection(prefix);
+  async count(prefix: string, revision?: number): Promise<number> {
+    this.#checkReadable(prefix, revision);
+    if (revision !== undefined && !this.#overlay.misses(prefix))
+      return (await this.list({ prefix, revision })).entries.length;
+    const stored = await this.#link.request<'count'>({ op: 'count', prefix, revision });
+    this.#checkReadable(prefix, revision);
+    return revision === undefined ? stored + this.#overlay.countCorrection(prefix) : stored;
   }
 
   async changes(options: ChangesOptions): Promise<readonly Change[]> {

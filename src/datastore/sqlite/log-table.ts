@@ -139,8 +139,8 @@ export class LogTable {
     return toRows(this.#statements.list.all(start, prefixEnd(prefix), revision, limit) as Row[]);
   }
 
-  count(prefix: string): number {
-    return this.#statements.count.get(prefix, prefixEnd(prefix)) as number;
+  count(prefix: string, revision = NEWEST): number {
+    return this.#statements.count.get(prefix, prefixEnd(prefix), revision) as number;
   }
 
   changes(options: { prefix: string; afterRevision: number; limit?: number | undefined }): ChangeRows {
@@ -240,7 +240,8 @@ function prepare(db: Database) {
     list: db.prepare(LIST),
     count: db
       .prepare(`
-      SELECT count(*) FROM (SELECT max(revision) AS newest FROM entries WHERE key >= ? AND key < ? GROUP BY key) AS visible
+      SELECT count(*) FROM (SELECT max(revision) AS newest FROM entries
+                            WHERE key >= ? AND key < ? AND revision <= ? GROUP BY key) AS visible
       CROSS JOIN entries AS e ON e.revision = visible.newest WHERE e.value IS NOT NULL`)
       .pluck(),
     changes: db.prepare(

@@ -119,7 +119,7 @@ export interface Operations {
     };
     response: Rows;
   };
-  count: { request: { op: 'count'; prefix: string }; response: number };
+  count: { request: { op: 'count'; prefix: string; revision: number | undefined }; response: number };
   changes: {
     request: { op: 'changes'; prefix: string; afterRevision: number; limit: number | undefined };
     response: ChangeRows;

@@ -65,7 +65,7 @@ function answer(table: LogTable, request: Request): Operations[OperationName]['r
     case 'list':
       return table.list(request);
     case 'count':
-      return table.count(request.prefix);
+      return table.count(request.prefix, request.revision);
     case 'changes':
       return table.changes(request);
     case 'compact':

@@ -193,6 +193,15 @@ function firstAtOrAfter(objects: readonly CachedObject[], start: string): number
   return low;
 }
 
+/** How many objects a whole list has of which this is the first page; unknown for later ones, and with selectors. */
+async function totalAt(
+  { selectors }: Scope,
+  { start }: Continuation,
+  count: () => Promise<number>,
+): Promise<number | undefined> {
+  return start === '' && selectors.labels.isEverything && selectors.fields.isEverything ? count() : undefined;
+}
+
 async function pastPage(served: ServedResource, scope: Scope, at: Continuation): Promise<ListPage> {
   const { prefix, engine } = served;
   const under = scope.namespace === undefined ? prefix : `${prefix}${scope.namespace}/`;
@@ -215,7 +224,8 @@ async function pastPage(served: ServedResource, scope: Scope, at: Continuation):
         items.push(listed);
         const isMore = page.more || index < page.entries.length - 1;
         if (items.length < wanted || !isMore) continue;
-        const left = at.left === undefined ? {} : { left: Math.max(at.left - items.length, 1) };
+        const total = at.left ?? (await totalAt(scope, at, () => engine.datastore.count(under, at.revision)));
+        const left = total === undefined ? {} : { left: Math.max(total - items.length, 1) };
         const next = { revision: at.revision, start: `${keyPart(listed)}\0`, ...left };
         return { items, revision: at.revision, ...remainder(scope, next) };
       }

@@ -1,0 +1,31 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startTestHttp, type TestHttp } from './test-http.fake.ts';
+
+let http: TestHttp;
+const path = '/api/v1/namespaces/default/configmaps';
+beforeAll(async () => {
+  http = await startTestHttp();
+  await http.send('POST', '/api/v1/namespaces', { metadata: { name: 'default' } });
+});
+afterAll(() => http.stop());
+
+it('says how many are left of a list at an exact revision', async () => {
+  let revision = '';
+  for (const name of ['a', 'b', 'c', 'd']) {
+    const { json } = await http.send('POST', path, { metadata: { name, labels: { of: name } } });
+    revision = json.metadata.resourceVersion;
+  }
+  await http.send('DELETE', `${path}/b`);
+  const exact = `resourceVersion=${revision}&resourceVersionMatch=Exact&limit=1`;
+  const first = await http.send('GET', `${path}?${exact}`);
+  expect(first.json.metadata).toMatchObject({ resourceVersion: revision, remainingItemCount: 3 });
+  const second = await http.send('GET', `${path}?limit=2&continue=${first.json.metadata.continue}`);
+  expect(second.json.metadata).toMatchObject({ resourceVersion: revision, remainingItemCount: 1 });
+  expect(second.json.items.map(({ metadata }: { metadata: { name: string } }) => metadata.name)).toEqual([
+    'b',
+    'c',
+  ]);
+  const selected = await http.send('GET', `${path}?${exact}&labelSelector=of`);
+  expect(selected.json.metadata.continue).toBeTypeOf('string');
+  expect(selected.json.metadata).not.toHaveProperty('remainingItemCount');
+});
