@@ -62,8 +62,7 @@ export class CacheRecord implements CachedObject, Keeper {
   /** The bytes, once the slot is gone and somebody still had the record. */
   #kept: StoredBytes | undefined;
   #fields: Readonly<Record<string, string>> | undefined;
-  /** Held weakly when the cache fills: whoever reads all of it at the start keeps the objects. */
-  #parsed: KubeObject | WeakRef<KubeObject> | undefined;
+  #parsed: KubeObject | undefined;
 
   constructor(factory: RecordFactory, version: StoredVersion, isNew: boolean) {
     const { interner, slabs } = factory;
@@ -84,8 +83,8 @@ export class CacheRecord implements CachedObject, Keeper {
       readers.length === 0 ? NONE : readers.map((read) => interner.string(read(object as never) ?? ''));
     this.#offset = revisionOffset(bytes);
     this.#slot = slabs.store(bytes);
+    // Not while a cache fills: few of so many are asked for, and held weakly they would all become old garbage.
     if (isNew) this.#remember(object, bytes.length);
-    else this.#parsed = new WeakRef(object);
   }
 
   get name(): string {
@@ -139,8 +138,7 @@ export class CacheRecord implements CachedObject, Keeper {
   }
 
   object(): KubeObject {
-    const known = this.#parsed instanceof WeakRef ? this.#parsed.deref() : this.#parsed;
-    if (known) return known;
+    if (this.#parsed) return this.#parsed;
     const { stored } = this;
     const object = parse(stored, this.revision);
     this.#remember(object, stored.length);

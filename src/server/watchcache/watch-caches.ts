@@ -1,5 +1,5 @@
 import type { KubeObject, Resource } from '../../api/resource.ts';
-import type { Change, Datastore } from '../../datastore/port.ts';
+import type { Change, Datastore, ListResult } from '../../datastore/port.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import type { Upkeep } from './cache-record.ts';
@@ -118,13 +118,15 @@ class Hub implements WatchCaches {
 
   async #fill(feed: Feed, prefix: string): Promise<void> {
     const limit = LIMITS.watch.loadPage;
-    let start = prefix;
-    for (;;) {
-      const page = await this.#datastore.list({ prefix, start, limit });
-      for (const entry of page.entries) feed.cache.load(entry);
-      const last = page.entries.at(-1);
-      if (!page.more || !last) break;
-      start = `${last.key}\0`;
+    let next: Promise<ListResult> | undefined = this.#datastore.list({ prefix, limit });
+    while (next) {
+      const { entries, more }: ListResult = await next;
+      const last = entries.at(-1);
+      // Read while this page is taken in.
+      next = more && last ? this.#datastore.list({ prefix, start: `${last.key}\0`, limit }) : undefined;
+      // Whoever fails below has said why; the next round meets this one otherwise.
+      next?.catch(() => {});
+      for (const entry of entries) feed.cache.load(entry);
     }
     feed.cache.complete(feed.waiting ?? []);
     feed.waiting = undefined;
