@@ -204,6 +204,8 @@ export const LIMITS = {
   datastore: {
     /** Writes joined into one commit. */
     batchWrites: 512,
+    /** Requests that are enough for a commit of their own while as many more are still being read. */
+    halfCrowd: 4,
     queueWrites: 20_000,
     /** Revisions reserved at once; how far the counter may jump after a crash. */
     revisionBlock: 10_000,

@@ -86,6 +86,8 @@ class SqliteStore implements SqliteDatastore {
   #reserved: number;
   /** Folders that are not yet known on disk to hold volatile keys; nothing may be written to them. */
   readonly #unstoredFolders = new Set<string>();
+  /** How many wait for commits at once, of late. */
+  #crowd = 0;
   #flushWanted = false;
   #flushTimer: Timer | undefined;
   #closing: Promise<void> | undefined;
@@ -224,7 +226,8 @@ class SqliteStore implements SqliteDatastore {
     return new Promise((resolve, reject) => {
       this.#queue.push({ writes, resolve, reject });
       this.#queuedWrites += writes.length;
-      this.#scheduleDispatch();
+      if (this.#isHalfHere()) this.#dispatch();
+      else this.#scheduleDispatch();
     });
   }
 
@@ -241,9 +244,20 @@ class SqliteStore implements SqliteDatastore {
     });
   }
 
+  /**
+   * Many who write one after the other would else all wait for the same commit, and this thread with them: while one
+   * half of them is on its way to the disk the other half is read, and the other way round.
+   */
+  #isHalfHere(): boolean {
+    const present = this.#queue.length;
+    this.#crowd = Math.max(this.#crowd, present + (this.#inFlight?.batches.length ?? 0));
+    return !this.#inFlight && present >= LIMITS.datastore.halfCrowd && present * 2 >= this.#crowd;
+  }
+
   #dispatch(): void {
     if (this.#inFlight || (this.#queue.length === 0 && !this.#needsMaintenance())) return;
     const batches = this.#takeBatches();
+    this.#crowd -= this.#crowd / 8;
     const writes = batches.reduce((sum, batch) => sum + batch.writes.length, 0);
     const firstRevision = this.#nextRevision + LIMITS.datastore.revisionGap;
     const reserved = this.#reservationFor(firstRevision + writes);
