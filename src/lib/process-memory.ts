@@ -1,10 +1,10 @@
 import { getHeapStatistics } from 'node:v8';
+import { collectGarbage } from './collect-garbage.ts';
 import type { ProcessMemory } from './memory-tidier.ts';
 
 /**
- * Of this process. Without `--expose-gc`, which the packaged executable runs with, nothing is collected. V8 returns its
- * own pages; what lay beside the heap goes back to glibc, which has to be told to return it
- * ({@link https://man7.org/linux/man-pages/man3/malloc_trim.3.html}) and which only `node:ffi` reaches.
+ * Of this process. V8 returns its own pages; what lay beside the heap goes back to glibc, which has to be told to
+ * return it ({@link https://man7.org/linux/man-pages/man3/malloc_trim.3.html}) and which only `node:ffi` reaches.
  */
 export const processMemory: ProcessMemory = {
   heldBytes() {
@@ -12,7 +12,7 @@ export const processMemory: ProcessMemory = {
     return heap + outside;
   },
   async giveBack() {
-    globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+    collectGarbage();
     trimMalloc();
   },
 };

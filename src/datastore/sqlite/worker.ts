@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { collectGarbage } from '../../lib/collect-garbage.ts';
 import { StorageError } from '../port.ts';
 import { LogTable } from './log-table.ts';
 import { type OpenedDatabase, openDatabase } from './open-database.ts';
@@ -76,7 +77,7 @@ function answer(table: LogTable, request: Request): Operations[OperationName]['r
     case 'tidy':
       table.shrink();
       // Of this thread alone; the other collects its own.
-      globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+      collectGarbage();
       return null;
     case 'close':
       table.close(request.revision);
