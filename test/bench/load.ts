@@ -195,7 +195,9 @@ async function watch(watchers: number, perSecond: number, seconds: number): Prom
     const body = `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"event-${n}-${run}"}}`;
     deliveries.sentAt[n] = performance.now();
     // Where all are busy the time counts that it takes until one is not.
-    const connection = idle.pop() ?? (await new Promise<RawClient>((free) => waiting.push(free)));
+    const free = idle.pop() ?? (await new Promise<RawClient>((next) => waiting.push(next)));
+    // One that nobody needed for long the server has ended meanwhile, as every client must expect.
+    const connection = free.isClosed ? await RawClient.open(target) : free;
     const { status } = await connection.request('POST', '/api/v1/namespaces/default/configmaps', body);
     if (status === 201) made++;
     const next = waiting.shift();

@@ -17,11 +17,23 @@ export class RawClient {
   readonly #target: Target;
   #buffer: Buffer = Buffer.alloc(0);
   #settle: ((answer: { status: number; body: Buffer }) => void) | undefined;
+  #fail: (error: Error) => void = () => {};
+  #isClosed = false;
 
   private constructor(socket: TLSSocket, target: Target) {
     this.#socket = socket;
     this.#target = target;
     socket.on('data', (chunk: Buffer) => this.#take(chunk));
+    socket.on('error', () => {});
+    socket.once('close', () => {
+      this.#isClosed = true;
+      this.#fail(new Error('the server closed the connection'));
+    });
+  }
+
+  /** The server ends connections that say nothing for long. */
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   static open(target: Target): Promise<RawClient> {
@@ -34,10 +46,12 @@ export class RawClient {
     });
   }
 
-  /** The status and the bytes of an answer that tells its length. */
+  /** The status and the bytes of an answer that tells its length. Rejects when the connection ends before. */
   request(method: string, path: string, body = ''): Promise<{ status: number; body: Buffer }> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) throw new Error('the connection is closed');
       this.#settle = resolve;
+      this.#fail = reject;
       this.#socket.write(`${head(this.#target, method, path, Buffer.byteLength(body))}${body}`);
     });
   }
