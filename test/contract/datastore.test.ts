@@ -264,6 +264,26 @@ describe('the sqlite datastore on its files', () => {
     expect(store.revision).toBe(revision);
   });
 
+  it('tells who waits when no commit can be made of it, and answers the others', async () => {
+    const store = await start();
+    const broken = new Proxy(bytes('x'), {
+      get() {
+        throw new RangeError('Array buffer allocation failed');
+      },
+    });
+    const key = '/registry/core/configmaps/default/';
+    const first = put(store, `${key}a`, '1');
+    // Waits behind the first commit, and is taken up just before that is answered.
+    await new Promise((next) => setImmediate(next));
+    const second = store.commit([{ key: `${key}b`, value: broken }]);
+    const refused = expect(second).rejects.toThrow('allocation failed');
+    expect(await first).toBeGreaterThan(0);
+    await refused;
+    expect(errors).toEqual(['a commit could not be put together']);
+    expect(await put(store, `${key}c`, '3')).toBeGreaterThan(await first);
+    expect(await store.count(key)).toBe(2);
+  });
+
   it('uses the room of what was compacted again', async () => {
     const store = await start({ maxBytes: 1_000_000 });
     for (let count = 0; count < 300; count++) {

@@ -226,7 +226,7 @@ class SqliteStore implements SqliteDatastore {
     return new Promise((resolve, reject) => {
       this.#queue.push({ writes, resolve, reject });
       this.#queuedWrites += writes.length;
-      if (this.#isHalfHere()) this.#dispatch();
+      if (this.#isHalfHere()) this.#tryDispatch();
       else this.#scheduleDispatch();
     });
   }
@@ -240,7 +240,7 @@ class SqliteStore implements SqliteDatastore {
     this.#dispatchScheduled = true;
     setImmediate(() => {
       this.#dispatchScheduled = false;
-      this.#dispatch();
+      this.#tryDispatch();
     });
   }
 
@@ -254,6 +254,15 @@ class SqliteStore implements SqliteDatastore {
     return !this.#inFlight && present >= LIMITS.datastore.halfCrowd && present * 2 >= this.#crowd;
   }
 
+  /** Where nobody waits for the dispatch itself: those whose writes it takes are told when it fails. */
+  #tryDispatch(): void {
+    try {
+      this.#dispatch();
+    } catch (error) {
+      this.#log.error('a commit could not be put together', { error });
+    }
+  }
+
   #dispatch(): void {
     if (this.#inFlight || (this.#queue.length === 0 && !this.#needsMaintenance())) return;
     const batches = this.#takeBatches();
@@ -264,13 +273,21 @@ class SqliteStore implements SqliteDatastore {
     const flush = this.#overlay.unstored(
       this.#flushWanted ? undefined : batches.flatMap((batch) => batch.writes.map((write) => write.key)),
     );
-    this.#flushWanted = false;
     const volatileFolders =
       this.#unstoredFolders.size > 0 || flush.length > 0 || this.#closing
         ? this.#overlay.folders({ closing: this.#closing !== undefined })
         : undefined;
     const newFolders = [...this.#unstoredFolders];
-    const { request, transfer } = buildCommit({ batches, firstRevision, flush, reserved, volatileFolders });
+    let commit: ReturnType<typeof buildCommit>;
+    try {
+      commit = buildCommit({ batches, firstRevision, flush, reserved, volatileFolders });
+    } catch (error) {
+      // No memory for the message: nothing was sent, and whoever waits must hear of it.
+      for (const batch of batches) batch.reject(error as Error);
+      throw error;
+    }
+    this.#flushWanted = false;
+    const { request, transfer } = commit;
     const done = this.#link.request<'commit'>(request, transfer).then(
       (response) => {
         this.#overlay.markStored(flush);
@@ -281,7 +298,7 @@ class SqliteStore implements SqliteDatastore {
         if (lastRevision > 0) this.#nextRevision = lastRevision + 1;
         for (const { changes } of outcomes) this.#overlay.replaced(changes.map((change) => change.key));
         // The thread gets what waits before the answers of this one are given: both go on at the same time.
-        if (this.#queue.length > 0) this.#dispatch();
+        if (this.#queue.length > 0) this.#tryDispatch();
         for (const { batch, changes, result } of outcomes) {
           this.#announce(changes);
           batch.resolve(result);
