@@ -28,23 +28,29 @@ export interface Conformed {
 export function conform(value: unknown, schema: SchemaNode): Conformed {
   const conformer = new Conformer(schema);
   const result = conformer.fit(value, schema);
-  return { value: result, unknownFields: [...conformer.unknown] };
+  return { value: result, unknownFields: conformer.unknownFields };
 }
 
 const GONE = Symbol('gone');
 
+const NONE: readonly string[] = [];
+
 class Conformer {
-  readonly unknown = new Set<string>();
+  #unknown: Set<string> | undefined;
   /** Go names the innermost struct and the fields from the root, without indexes. */
   readonly #fields: string[] = [];
-  #struct: string;
-  readonly #root: string;
+  #struct: SchemaNode;
+  readonly #root: SchemaNode;
   /** Steps to the value, with indexes and map keys; only joined where something is wrong. */
   readonly #steps: (string | number)[] = [];
 
   constructor(schema: SchemaNode) {
-    this.#root = schema.typeName;
-    this.#struct = structName(schema);
+    this.#root = schema;
+    this.#struct = schema;
+  }
+
+  get unknownFields(): readonly string[] {
+    return this.#unknown === undefined ? NONE : [...this.#unknown];
   }
 
   fit(value: unknown, node: SchemaNode): unknown {
@@ -70,15 +76,14 @@ class Conformer {
   #mismatch(what: string, type: string): TypeMismatchError {
     const where =
       this.#fields.length === 0
-        ? `Go value of type ${type === '' ? this.#root : type}`
-        : `Go struct field ${this.#struct}.${this.#fields.join('.')} of type ${type}`;
+        ? `Go value of type ${type === '' ? this.#root.typeName : type}`
+        : `Go struct field ${structName(this.#struct)}.${this.#fields.join('.')} of type ${type}`;
     return new TypeMismatchError(`json: cannot unmarshal ${what} into ${where}`);
   }
 
   #object(value: unknown, node: SchemaNode): unknown {
     if (!isPlainObject(value)) throw this.#mismatch(jsonKind(value), node.typeName);
     const struct = this.#struct;
-    const ownStruct = structName(node);
     let hasGone = false;
     for (const key of Object.keys(value)) {
       const field = node.field(key);
@@ -88,17 +93,20 @@ class Conformer {
           value[key] = this.#free(before);
           continue;
         }
-        if (this.unknown.size < LIMITS.api.strictErrors) this.unknown.add(this.#pathTo(key));
+        this.#unknown ??= new Set();
+        if (this.#unknown.size < LIMITS.api.strictErrors) this.#unknown.add(this.#pathTo(key));
         value[key] = GONE;
         hasGone = true;
         continue;
       }
+      // Most fields: there is nothing to fit.
+      if (typeof before === 'string' && before !== '' && field.scalar === 'string') continue;
       if (before === null && field.isNullable !== true) {
         value[key] = GONE;
         hasGone = true;
         continue;
       }
-      this.#struct = ownStruct;
+      this.#struct = node;
       this.#fields.push(key);
       this.#steps.push(key);
       const after = before === null ? null : this.fit(before, field);
@@ -119,6 +127,7 @@ class Conformer {
     if (element === undefined) return value;
     for (const key of Object.keys(value)) {
       const before = value[key];
+      if (typeof before === 'string' && element.scalar === 'string') continue;
       this.#steps.push(key);
       const after = before === null ? zeroOf(element) : this.fit(before, element);
       this.#steps.pop();

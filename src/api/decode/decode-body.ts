@@ -1,5 +1,5 @@
 /** From the bytes of a request to an object of the expected kind, with upstream's warnings and errors. */
-import type { JsonObject } from '../json-value.ts';
+import { isObject, type JsonObject } from '../json-value.ts';
 import { ProtobufError } from '../protobuf/reader.ts';
 import { apiVersionOf, type KubeObject } from '../resource.ts';
 import { kindSchema } from '../schema/built-in.ts';
@@ -54,6 +54,7 @@ export const JSON_TYPE = 'application/json';
 export const YAML_TYPE = 'application/yaml';
 export const PROTOBUF_TYPE = 'application/vnd.kubernetes.protobuf';
 const BODY_TYPES = [JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE];
+const NONE: readonly string[] = [];
 
 /**
  * Decodes a request body. Throws `ApiError`: 415 for a content type nobody speaks, else 400 in upstream's words. Values
@@ -73,7 +74,10 @@ export function decodeBody(options: DecodeOptions): Decoded {
     }
     object['apiVersion'] = apiVersionOf(actual);
     object['kind'] = actual.kind;
-    return { object: object as unknown as KubeObject, warnings: problems.flatMap(warningsOf) };
+    return {
+      object: object as unknown as KubeObject,
+      warnings: problems.length === 0 ? NONE : problems.flatMap(warningsOf),
+    };
   } catch (error) {
     if (error instanceof TypeMismatchError) throw cannotBeHandled(actual, expected, error.message);
     throw error;
@@ -94,15 +98,17 @@ function strictErrors(
   unknown: readonly string[],
   options: DecodeOptions,
 ): readonly string[] {
-  const { text, duplicates } = parsed;
+  const { text, duplicates, yamlErrors } = parsed;
+  if (unknown.length === 0 && duplicates.length === 0) return yamlErrors;
   const isTyped = text !== undefined && kindSchema(options.expected) !== undefined;
   return isTyped && duplicates.length > 0 && unknown.length > 0
     ? inTextOrder(text, duplicates, unknown)
-    : [...parsed.yamlErrors, ...duplicates.map(duplicateField), ...unknown.map(unknownField)];
+    : [...yamlErrors, ...duplicates.map(duplicateField), ...unknown.map(unknownField)];
 }
 
 /** The media type of a `Content-Type` header without parameters; JSON where there is none. */
 export function mediaType(contentType: string): string {
+  if (contentType === JSON_TYPE) return JSON_TYPE;
   return contentType.split(';', 1)[0]?.trim().toLowerCase() || JSON_TYPE;
 }
 
@@ -148,8 +154,8 @@ function parseBody(type: string, options: DecodeOptions): ParsedBody {
 
 function parseJsonBody(bytes: Uint8Array): ParsedBody {
   const { value, duplicates } = parseJson(bytes);
-  const text = duplicates.length === 0 ? {} : { text: Buffer.from(bytes).toString('utf8') };
-  return { value, duplicates, yamlErrors: [], ...text };
+  if (duplicates.length === 0) return { value, duplicates, yamlErrors: NONE };
+  return { value, duplicates, yamlErrors: NONE, text: Buffer.from(bytes).toString('utf8') };
 }
 
 /** Most YAML on the wire is JSON: kubectl sends server-side apply so. That saves the slow parser. */
@@ -210,6 +216,12 @@ function messageOf(kind: Kind, { otherMessages }: DecodeOptions): Message | unde
 
 /** The kind the body says it is; what it does not say is as expected. */
 function actualKind(value: unknown, bytes: Uint8Array, expected: Kind): Kind {
+  const isExpected =
+    isObject(value) && value['kind'] === expected.kind && value['apiVersion'] === apiVersionOf(expected);
+  return isExpected ? expected : writtenKind(value, bytes, expected);
+}
+
+function writtenKind(value: unknown, bytes: Uint8Array, expected: Kind): Kind {
   const refuse = (why: string): ApiError =>
     unrecognized(bytes, expected, `couldn't get version/kind; json parse error: ${why}`);
   if (value !== null && (typeof value !== 'object' || Array.isArray(value))) {
@@ -244,7 +256,7 @@ function parseKind(apiVersion: string, kind: string): Kind | undefined {
 }
 
 const isSame = (a: Kind, b: Kind): boolean =>
-  a.kind === b.kind && a.group === b.group && a.version === b.version;
+  a === b || (a.kind === b.kind && a.group === b.group && a.version === b.version);
 
 function checkKind(actual: Kind, options: DecodeOptions): void {
   const { expected, alsoAccepted = [] } = options;

@@ -8,9 +8,12 @@ import { JsonSyntaxError, type ParsedJson, parseCarefully } from './careful-json
 
 /** Parses a whole body. Throws {@link JsonSyntaxError}. The last of several equal keys wins, as in Go. */
 export function parseJson(bytes: Uint8Array): ParsedJson {
-  if (!isUtf8(bytes)) throw new JsonSyntaxError('invalid UTF-8 in JSON text');
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-  const { depth, members } = scan(bytes);
+  const { depth, members, isAscii } = scan(bytes);
+  if (!isAscii && !isUtf8(bytes)) throw new JsonSyntaxError('invalid UTF-8 in JSON text');
+  const buffer = Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const text = buffer.toString(isAscii ? 'latin1' : 'utf8');
   if (depth > LIMITS.http.nesting) throw new JsonSyntaxError('exceeded max depth');
   try {
     const value: unknown = JSON.parse(text);
@@ -23,16 +26,25 @@ export function parseJson(bytes: Uint8Array): ParsedJson {
   return parseCarefully(text);
 }
 
+interface Scan {
+  readonly depth: number;
+  readonly members: number;
+  readonly isAscii: boolean;
+}
+
 /** Nesting depth and number of members, without understanding the rest. Wrong only for text that is not JSON. */
-function scan(bytes: Uint8Array): { depth: number; members: number } {
+function scan(bytes: Uint8Array): Scan {
   let depth = 0;
   let deepest = 0;
   let members = 0;
   let isString = false;
+  // All bits that any byte has.
+  let bits = 0;
   for (let at = 0; at < bytes.length; at++) {
-    const byte = bytes[at];
+    const byte = bytes[at] ?? 0;
+    bits |= byte;
     if (isString) {
-      if (byte === 0x5c) at++;
+      if (byte === 0x5c) bits |= bytes[++at] ?? 0;
       else if (byte === 0x22) isString = false;
     } else if (byte === 0x22) isString = true;
     else if (byte === 0x3a) members++;
@@ -41,7 +53,7 @@ function scan(bytes: Uint8Array): { depth: number; members: number } {
       if (depth > deepest) deepest = depth;
     } else if (byte === 0x7d || byte === 0x5d) depth--;
   }
-  return { depth: deepest, members };
+  return { depth: deepest, members, isAscii: bits < 0x80 };
 }
 
 /** Counts members, so that a lost duplicate shows, and looks for numbers that lost digits. */
@@ -58,7 +70,7 @@ function survey(value: unknown, found: { members: number; isExact: boolean }): v
     return;
   }
   const object = value as Record<string, unknown>;
-  for (const key of Object.keys(object)) {
+  for (const key in object) {
     found.members++;
     survey(object[key], found);
   }

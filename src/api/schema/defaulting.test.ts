@@ -71,6 +71,36 @@ describe('applyDefaults', () => {
   });
 });
 
+describe('places with something to do', () => {
+  it('are found again after objects that have nothing there', () => {
+    const type = schemaOf('', 'ReplicationController');
+    const withPort = (ports: object[]) => ({ spec: { template: { spec: { containers: [{ ports }] } } } });
+    for (const object of [{ spec: { template: null } }, { spec: {} }, withPort([])]) {
+      applyDefaults(object, type);
+      expect(validateSchema(object, type)).toEqual([]);
+    }
+    const object = withPort([{ protocol: 'x' }, {}]);
+    applyDefaults(object, type);
+    expect(object.spec.template.spec.containers[0]?.ports[1]).toHaveProperty('protocol', 'TCP');
+    expect(validateSchema(object, type).map(({ field }) => field)).toEqual([
+      'spec.template.spec.containers[0].ports[0].protocol',
+    ]);
+  });
+
+  it('are found in types that hold themselves', () => {
+    const type = schemaOf('apiextensions.k8s.io', 'CustomResourceDefinition');
+    const schema = (properties: object) => ({ openAPIV3Schema: { type: 'object', properties } });
+    const object = {
+      spec: { versions: [{ schema: schema({ a: { properties: { b: { externalDocs: {} } } } }) }] },
+    };
+    applyDefaults(object, type);
+    applyDefaults({ spec: { versions: [{ schema: schema({}) }] } }, type);
+    const again = structuredClone(object);
+    applyDefaults(again, type);
+    expect(again).toEqual(object);
+  });
+});
+
 describe('validateSchema', () => {
   it('reports values outside a closed enum, with their path', () => {
     const errors = validateSchema(

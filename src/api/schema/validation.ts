@@ -2,6 +2,7 @@ import { notSupported, required } from '../field-errors.ts';
 import { isObject } from '../json-value.ts';
 import type { FieldError } from '../status.ts';
 import type { SchemaNode } from './node.ts';
+import { closedEnumOf, placeOf } from './places.ts';
 
 /** More than a person reads; keeps a hostile object from filling memory with complaints. */
 const MAX_ERRORS = 100;
@@ -26,9 +27,19 @@ export function validateSchema(
   schema: SchemaNode,
   { path = '', checkRequired = false }: ValidateOptions = {},
 ): FieldError[] {
+  if (!checkRequired && !hasStrangeValue(value, schema)) return [];
   const errors: FieldError[] = [];
   visit(value, schema, path, { errors, checkRequired, isRoot: path === '' });
   return errors;
+}
+
+/** Whether any string is not one of its enum, wherever; who looks for it in vain needs no paths. */
+function hasStrangeValue(value: unknown, schema: SchemaNode): boolean {
+  let isFound = false;
+  placeOf(schema).visit(value, (text, { closedEnum }) => {
+    if (closedEnum !== undefined && typeof text === 'string' && !closedEnum.includes(text)) isFound = true;
+  });
+  return isFound;
 }
 
 interface Visit {
@@ -40,13 +51,13 @@ interface Visit {
 function visit(value: unknown, schema: SchemaNode, path: string, state: Visit): void {
   if (state.errors.length >= MAX_ERRORS) return;
   if (typeof value === 'string') {
-    const isClosed = schema.enum !== undefined && schema.isOpenEnum !== true;
-    if (isClosed && !schema.enum.includes(value)) {
+    const known = closedEnumOf(schema);
+    if (known?.includes(value) === false) {
       state.errors.push(
         notSupported(
           path,
           value,
-          schema.enum.filter((one) => one !== ''),
+          known.filter((one) => one !== ''),
         ),
       );
     }

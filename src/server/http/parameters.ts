@@ -71,14 +71,7 @@ export function writeRequestOf(
   const { query, user, warnings, annotations, request } = exchange;
   const manager = query.get('fieldManager') ?? '';
   const validation = query.get('fieldValidation') ?? '';
-  const errors: FieldError[] = [...dryRunErrors(query.getAll('dryRun')), ...managerErrors(manager)];
-  if (!VALIDATIONS.includes(validation))
-    errors.push(notSupported('fieldValidation', validation, VALIDATIONS));
-  if (patch === 'apply' && manager === '')
-    errors.unshift(required('fieldManager', 'is required for apply patch'));
-  if (patch !== undefined && patch !== 'apply' && query.has('force'))
-    errors.push(forbiddenField('force', 'may not be specified for non-apply patch'));
-  if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: optionsKind(info.verb) }, '', errors);
+  if (patch !== undefined || query.size > 0) refuseBad(query, info.verb, patch);
   return {
     user,
     namespace: info.namespace,
@@ -87,12 +80,33 @@ export function writeRequestOf(
     fieldManager: manager || managerFrom(request.headers['user-agent']),
     fieldValidation: (validation || 'Warn') as FieldValidation,
     resource: info,
-    given: {
-      ...(manager === '' ? {} : { fieldManager: manager }),
-      ...(validation === '' ? {} : { fieldValidation: validation }),
-    },
+    given: givenOptions(manager, validation),
     warn: (text) => warnings.push(text),
     annotate: (key, value) => annotations.set(key, value),
+  };
+}
+
+/** Throws 422 for options that upstream refuses. */
+function refuseBad(query: URLSearchParams, verb: string, patch: Patch['type'] | undefined): void {
+  const manager = query.get('fieldManager') ?? '';
+  const validation = query.get('fieldValidation') ?? '';
+  const errors: FieldError[] = [...dryRunErrors(query.getAll('dryRun')), ...managerErrors(manager)];
+  if (!VALIDATIONS.includes(validation))
+    errors.push(notSupported('fieldValidation', validation, VALIDATIONS));
+  if (patch === 'apply' && manager === '')
+    errors.unshift(required('fieldManager', 'is required for apply patch'));
+  if (patch !== undefined && patch !== 'apply' && query.has('force'))
+    errors.push(forbiddenField('force', 'may not be specified for non-apply patch'));
+  if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: optionsKind(verb) }, '', errors);
+}
+
+const NOTHING_GIVEN: NonNullable<WriteRequest['given']> = {};
+
+function givenOptions(manager: string, validation: string): NonNullable<WriteRequest['given']> {
+  if (manager === '' && validation === '') return NOTHING_GIVEN;
+  return {
+    ...(manager === '' ? {} : { fieldManager: manager }),
+    ...(validation === '' ? {} : { fieldValidation: validation }),
   };
 }
 
@@ -119,8 +133,11 @@ function managerErrors(manager: string): FieldError[] {
 
 /** Without a manager the first part of the user agent stands for it, as upstream. */
 function managerFrom(userAgent: string | undefined): string {
-  const name = (userAgent ?? '').split('/')[0] ?? '';
-  const printable = name.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '').slice(0, MAX_MANAGER_LENGTH);
+  const text = userAgent ?? '';
+  const slash = text.indexOf('/');
+  const name = slash < 0 ? text : text.slice(0, slash);
+  const isPlain = /^[\x20-\x7e]*$/.test(name);
+  const printable = (isPlain ? name : name.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '')).slice(0, MAX_MANAGER_LENGTH);
   return printable === '' ? 'unknown' : printable;
 }
 
