@@ -141,6 +141,12 @@ describe('informer', () => {
     await clock.advance(0);
     expect(store.ownedBy('u1')).toEqual([]);
     expect(store.uncontrolled('default')).toHaveLength(2);
+    await client.update(resources.configMaps, map('free', 'owner'));
+    await client.create(resources.configMaps, map('new'));
+    await clock.advance(0);
+    expect(store.uncontrolled('default').map(({ metadata }) => metadata.name)).not.toContain('free');
+    expect(store.uncontrolled('default').map(({ metadata }) => metadata.name)).toContain('new');
+    expect(store.uncontrolled('other')).toEqual([]);
   });
 
   it('keeps what transform leaves', async () => {

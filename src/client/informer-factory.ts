@@ -86,7 +86,8 @@ class ReflectedInformer<T extends KubeObject> implements Informer<T> {
   readonly #resource: Resource<T>;
   readonly #wanted: InformerOptions<T>;
   readonly #store = new ObjectStore<T>();
-  readonly #handlers = new Set<ChangeHandler<T>>();
+  /** Replaced when it changes, so that whoever is calling them need not copy it. */
+  #handlers: readonly ChangeHandler<T>[] = [];
   readonly #abort = new AbortController();
   readonly #waiting: { resolve: () => void; reject: (why: Error) => void }[] = [];
   readonly #transform: (object: T) => T;
@@ -123,9 +124,11 @@ class ReflectedInformer<T extends KubeObject> implements Informer<T> {
   onChange(handler: ChangeHandler<T>): () => void {
     // Its own object, so that one handler registered twice is removed once.
     const own = { ...handler };
-    this.#handlers.add(own);
+    this.#handlers = [...this.#handlers, own];
     if (own.add) for (const object of this.#store.list()) this.#guard(() => own.add?.(object));
-    return () => this.#handlers.delete(own);
+    return () => {
+      this.#handlers = this.#handlers.filter((handler) => handler !== own);
+    };
   }
 
   start(): void {
@@ -293,15 +296,15 @@ class ReflectedInformer<T extends KubeObject> implements Informer<T> {
       return;
     const object = this.#shape(received);
     const old = this.#store.set(object);
-    for (const handler of [...this.#handlers]) {
-      this.#guard(() => (old ? handler.update?.(object, old) : handler.add?.(object)));
-    }
+    for (const handler of this.#handlers)
+      if (old) this.#guard(() => handler.update?.(object, old));
+      else this.#guard(() => handler.add?.(object));
   }
 
   #remove(received: T): void {
     if (!this.#store.remove(received)) return;
     const object = this.#shape(received);
-    for (const handler of [...this.#handlers]) this.#guard(() => handler.delete?.(object));
+    for (const handler of this.#handlers) this.#guard(() => handler.delete?.(object));
   }
 
   /** Items of lists carry no type; readers need one, for references and Events. */

@@ -10,8 +10,9 @@ export function controllerOf(object: KubeObject): OwnerReference | undefined {
 /** A `Store` that its informer fills: by namespace and name, indexed by owner. */
 export class ObjectStore<T extends KubeObject> implements Store<T> {
   readonly #namespaces = new Map<string, Map<string, T>>();
-  /** Owner uid, or `/namespace` for what nobody controls. Uids hold no slash. */
   readonly #owners = new Map<string, Set<T>>();
+  /** What nobody controls, by namespace. Made when somebody first asks: of most stores nobody does. */
+  #uncontrolled: Map<string, Set<T>> | undefined;
   #size = 0;
   resourceVersion = '';
 
@@ -35,7 +36,8 @@ export class ObjectStore<T extends KubeObject> implements Store<T> {
   }
 
   uncontrolled(namespace: string): readonly T[] {
-    return [...(this.#owners.get(`/${namespace}`) ?? [])];
+    this.#uncontrolled ??= this.#findUncontrolled();
+    return [...(this.#uncontrolled.get(namespace) ?? [])];
   }
 
   /** Stores one object and returns what it replaces. */
@@ -50,11 +52,9 @@ export class ObjectStore<T extends KubeObject> implements Store<T> {
     objects.set(name, object);
     if (old) this.#unindex(old);
     else this.#size++;
-    for (const key of indexKeys(object)) {
-      const owned = this.#owners.get(key);
-      if (owned) owned.add(object);
-      else this.#owners.set(key, new Set([object]));
-    }
+    const { ownerReferences } = object.metadata;
+    if (ownerReferences) for (const { uid } of ownerReferences) addTo(this.#owners, uid, object);
+    if (this.#uncontrolled && !controllerOf(object)) addTo(this.#uncontrolled, namespace, object);
     return old;
   }
 
@@ -72,16 +72,27 @@ export class ObjectStore<T extends KubeObject> implements Store<T> {
   }
 
   #unindex(object: T): void {
-    for (const key of indexKeys(object)) {
-      const owned = this.#owners.get(key);
-      owned?.delete(object);
-      if (owned?.size === 0) this.#owners.delete(key);
-    }
+    const { namespace = '', ownerReferences } = object.metadata;
+    if (ownerReferences) for (const { uid } of ownerReferences) removeFrom(this.#owners, uid, object);
+    if (this.#uncontrolled) removeFrom(this.#uncontrolled, namespace, object);
+  }
+
+  #findUncontrolled(): Map<string, Set<T>> {
+    const found = new Map<string, Set<T>>();
+    for (const [namespace, objects] of this.#namespaces)
+      for (const object of objects.values()) if (!controllerOf(object)) addTo(found, namespace, object);
+    return found;
   }
 }
 
-function indexKeys(object: KubeObject): string[] {
-  const keys = (object.metadata.ownerReferences ?? []).map(({ uid }) => uid);
-  if (!controllerOf(object)) keys.push(`/${object.metadata.namespace ?? ''}`);
-  return keys;
+function addTo<T>(index: Map<string, Set<T>>, key: string, object: T): void {
+  const indexed = index.get(key);
+  if (indexed) indexed.add(object);
+  else index.set(key, new Set([object]));
+}
+
+function removeFrom<T>(index: Map<string, Set<T>>, key: string, object: T): void {
+  const indexed = index.get(key);
+  indexed?.delete(object);
+  if (indexed?.size === 0) index.delete(key);
 }

@@ -65,9 +65,9 @@ class MemoryDatastore implements Datastore {
         return { ok: false, key, current };
     }
     const changes: Change[] = [];
-    const revisions = writes.map(({ key, value }) => {
+    const revisions = writes.map(({ key, value, decoded }) => {
       const change = this.#write(key, value, durability === 'volatile');
-      if (change) changes.push(change);
+      if (change) changes.push({ ...change, decoded });
       return this.revision;
     });
     if (changes.length > 0) for (const listener of this.#listeners) listener(changes);

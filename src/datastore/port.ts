@@ -49,6 +49,8 @@ export interface Write {
   readonly value: Uint8Array | undefined;
   /** The key's revision the writer saw; 0: must not exist; `undefined`: whatever it is. */
   readonly expectedRevision?: number;
+  /** What `value` says, where the writer has it at hand: passed on with the change, never stored or looked at. */
+  readonly decoded?: object | undefined;
 }
 
 export type CommitResult =
@@ -92,6 +94,8 @@ export interface Change {
   readonly revision: number;
   readonly createRevision: number;
   readonly volatile: boolean;
+  /** Of the write, where a listener hears of it. */
+  readonly decoded?: object | undefined;
 }
 
 /** The revision asked for was compacted away. */

@@ -35,21 +35,26 @@ export async function* inProcessWatch<T extends KubeObject>(
       wake();
     },
   });
-  const onAbort = (): void => wake();
+  // Asking the signal at every event would cost as much as the event.
+  let isAborted = false;
+  const onAbort = (): void => {
+    isAborted = true;
+    wake();
+  };
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     for (const object of opened.initial) {
-      if (signal.aborted) return;
+      if (isAborted) return;
       yield { type: 'ADDED', object: toClient(endpoint, object.object()) as T };
     }
-    while (!signal.aborted) {
+    while (!isAborted) {
       if (failure) throw failure;
       const events = queue.splice(0);
       for (const { type, object } of events) {
         yield { type, object: toClient(endpoint, object.object()) as T };
-        if (signal.aborted) return;
+        if (isAborted) return;
       }
-      if (queue.length > 0 || failure || signal.aborted) continue;
+      if (queue.length > 0 || failure || isAborted) continue;
       if (isOver) return;
       await new Promise<void>((resolve) => {
         wake = resolve;

@@ -101,6 +101,24 @@ export function describeDatastore(name: string, histories: number, open: () => P
           await put(store, '/r/g/x/a', '2', durability);
           expect(seen).toHaveLength(2);
         });
+
+        it('pass on what a writer says of its value, and keep nothing of that', async () => {
+          const seen: Change[] = [];
+          store.subscribe((changes) => seen.push(...changes));
+          const decoded = [{ n: 1 }, { n: 2 }];
+          const writes = decoded.map((one, at) => ({
+            key: `/r/g/x/${at}`,
+            value: JSON.stringify(one),
+            decoded: one,
+          }));
+          await commit(store, writes, durability);
+          await put(store, '/r/g/x/0', '3', durability);
+          expect(seen.map((change) => change.decoded)).toEqual([...decoded, undefined]);
+          expect(seen[0]?.decoded).toBe(decoded[0]);
+          expect(await store.get('/r/g/x/1')).not.toHaveProperty('decoded');
+          const past = await store.changes({ prefix: '/r/g/x/', afterRevision: 1 });
+          expect(past.map((change) => change.decoded)).toEqual([undefined, undefined, undefined]);
+        });
       });
     }
 

@@ -39,19 +39,15 @@ export function metadataInformer(
   return { informer: informers.for(resource, own ? { transform: onlyMetadata } : {}), own };
 }
 
-function onlyMetadata({ apiVersion, kind, metadata }: KubeObject): KubeObject {
-  const { name, namespace, uid, resourceVersion, ownerReferences, finalizers, deletionTimestamp } = metadata;
-  return {
-    ...(apiVersion === undefined ? {} : { apiVersion }),
-    ...(kind === undefined ? {} : { kind }),
-    metadata: {
-      ...(name === undefined ? {} : { name }),
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(uid === undefined ? {} : { uid }),
-      ...(resourceVersion === undefined ? {} : { resourceVersion }),
-      ...(ownerReferences === undefined ? {} : { ownerReferences }),
-      ...(finalizers === undefined ? {} : { finalizers }),
-      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
-    },
-  };
+function onlyMetadata({ apiVersion, kind, metadata: whole }: KubeObject): KubeObject {
+  const { name = '', uid = '', resourceVersion = '' } = whole;
+  const { namespace, ownerReferences, finalizers, deletionTimestamp } = whole;
+  // One shape for nearly all of them: there are as many of these as objects.
+  const metadata: KubeObject['metadata'] =
+    namespace === undefined ? { name, uid, resourceVersion } : { name, namespace, uid, resourceVersion };
+  if (ownerReferences !== undefined) metadata.ownerReferences = ownerReferences;
+  if (finalizers !== undefined) metadata.finalizers = finalizers;
+  if (deletionTimestamp !== undefined) metadata.deletionTimestamp = deletionTimestamp;
+  if (apiVersion === undefined || kind === undefined) return { metadata } as KubeObject;
+  return { apiVersion, kind, metadata };
 }

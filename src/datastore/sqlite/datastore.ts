@@ -378,10 +378,10 @@ class SqliteStore implements SqliteDatastore {
     }
     const changes: Change[] = [];
     let revision = this.revision;
-    const revisions = writes.map(({ key, value }) => {
+    const revisions = writes.map(({ key, value, decoded }) => {
       if (value === undefined && !this.#overlay.current(key)) return revision;
       revision = this.#nextRevision++;
-      changes.push(this.#overlay.write(key, value, revision));
+      changes.push({ ...this.#overlay.write(key, value, revision), decoded });
       return revision;
     });
     this.#announce(changes);

@@ -57,14 +57,14 @@ export function readCommit(
   const outcomes = batches.map((batch, index): Outcome => {
     const conflict = response.conflicts[index];
     const changes: Change[] = [];
-    const revisions = batch.writes.map(({ key, value }) => {
+    const revisions = batch.writes.map(({ key, value, decoded }) => {
       const written = response.revisions[at] as number;
       const createRevision = response.createRevisions[at++] as number;
       if (written === 0) return newest;
       newest = lastRevision = written;
       const type = value === undefined ? 'delete' : 'put';
       const bytes = value ?? deleted[deletedAt++] ?? new Uint8Array();
-      changes.push({ type, key, value: bytes, revision: written, createRevision, volatile: false });
+      changes.push({ type, key, value: bytes, revision: written, createRevision, volatile: false, decoded });
       return written;
     });
     const result: CommitResult = conflict

@@ -124,7 +124,7 @@ export class ConvertedStore implements CacheSource {
     const converted = await this.#options.convert(others.map((at) => parse(entries[at]!.value)));
     others.forEach((at, index) => {
       const value = encodeForStorage(converted[index] as unknown as KubeObject);
-      results[at] = { ...entries[at]!, value };
+      results[at] = { ...entries[at]!, value, decoded: undefined };
     });
     return results;
   }

@@ -2,7 +2,7 @@ import type { KubeObject } from '../../api/resource.ts';
 import { apiError } from '../../api/status.ts';
 import type { CommitResult } from '../../datastore/port.ts';
 import { LIMITS } from '../../lib/limits.ts';
-import { encodeForStorage as encode } from '../watchcache/stored-object.ts';
+import { encodeForStorage as encode, isAsStored } from '../watchcache/stored-object.ts';
 import type { ServedResource } from './served-resource.ts';
 import { storageKey } from './storage-key.ts';
 
@@ -19,7 +19,8 @@ export function encodeForStorage(object: KubeObject): Buffer {
 }
 
 /**
- * Writes one object if it is still at `expectedRevision` (0: does not exist). Sets its `resourceVersion` on success.
+ * Writes one object if it is still at `expectedRevision` (0: does not exist). Sets its `resourceVersion` on success;
+ * the object may be what the cache shows from then on, and must not be changed any more.
  * With `old`, what it replaces, an update that may be forgotten does not wait for the disk.
  */
 export async function commitObject(
@@ -31,8 +32,10 @@ export async function commitObject(
   const { namespace = '', name = '' } = object.metadata;
   const { durability = 'durable', isForgettable } = served.definition;
   const stored = served.storage ? await served.storage.write(object) : object;
+  const value = encodeForStorage(stored);
+  const decoded = !served.storage && isAsStored(object) ? object : undefined;
   const result = await served.engine.datastore.commit(
-    [{ key: storageKey(served, namespace, name), value: encodeForStorage(stored), expectedRevision }],
+    [{ key: storageKey(served, namespace, name), value, expectedRevision, decoded }],
     old && isForgettable?.(object, old) ? 'volatile' : durability,
   );
   if (result.ok) object.metadata.resourceVersion = String(result.revisions[0] ?? result.revision);

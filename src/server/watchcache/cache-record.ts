@@ -40,6 +40,8 @@ export interface StoredVersion {
   readonly key: string;
   readonly value: Uint8Array;
   readonly revision: number;
+  /** The object that `value` was made of; whoever gives it away changes it no more. */
+  readonly decoded?: object | undefined;
 }
 
 /**
@@ -73,7 +75,9 @@ export class CacheRecord implements CachedObject, Keeper {
     this.revision = version.revision;
     const { value } = version;
     const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-    const object = parse({ buffer: bytes, start: 0, length: bytes.length }, version.revision);
+    const object = version.decoded
+      ? atRevision(version.decoded as KubeObject, version.revision)
+      : parse({ buffer: bytes, start: 0, length: bytes.length }, version.revision);
     const { uid = '', labels, ownerReferences } = object.metadata;
     this.uid = uid;
     this.labels = interner.map(labels);
@@ -285,7 +289,10 @@ export class DeletedRecord implements CachedObject {
 const NONE: readonly string[] = Object.freeze([]);
 
 function parse({ buffer, start, length }: StoredBytes, revision: number): KubeObject {
-  const object = JSON.parse(buffer.toString('utf8', start, start + length)) as KubeObject;
+  return atRevision(JSON.parse(buffer.toString('utf8', start, start + length)) as KubeObject, revision);
+}
+
+function atRevision(object: KubeObject, revision: number): KubeObject {
   object.metadata.resourceVersion = String(revision);
   return object;
 }

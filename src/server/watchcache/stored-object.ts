@@ -12,6 +12,31 @@ export function encodeForStorage(object: KubeObject): Buffer {
   return Buffer.from(JSON.stringify(isInOrder(object) ? object : inOrder(object)));
 }
 
+/** Whether parsing the stored bytes of `object` gives just what it is. */
+export function isAsStored(object: KubeObject): boolean {
+  return isInOrder(object) && isJson(object);
+}
+
+/** What JSON leaves out or writes as something else is not among it. */
+function isJson(value: unknown): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true;
+    case 'number':
+      return Number.isFinite(value) && !Object.is(value, -0);
+    case 'object':
+      break;
+    default:
+      return false;
+  }
+  if (value === null) return true;
+  if (Array.isArray(value)) return value.every(isJson);
+  if ('toJSON' in value) return false;
+  for (const key in value) if (!isJson((value as Record<string, unknown>)[key])) return false;
+  return true;
+}
+
 /** Most new objects are as they are stored, and need not be copied first. */
 function isInOrder(object: KubeObject): boolean {
   if (object.metadata.resourceVersion !== undefined) return false;

@@ -102,6 +102,18 @@ describe('a watch cache', () => {
     expect(cached?.object()).toEqual(object);
   });
 
+  it('shows the object that its writer had at hand, at its revision', async () => {
+    const decoded = pod('default', 'web', { node: 'n1', labels: { app: 'web' }, owner: 'rs' });
+    const value = encodeForStorage(decoded);
+    const result = await datastore.commit([{ key: `${PREFIX}default/web`, value, decoded }]);
+    const cached = cache.get('default', 'web');
+    expect(cached?.object()).toBe(decoded);
+    expect(decoded.metadata.resourceVersion).toBe(result.ok ? String(result.revision) : '');
+    expect(JSON.parse(cached?.json().toString() ?? '{}')).toEqual(decoded);
+    expect(cached).toMatchObject({ uid: 'uid-web', labels: { app: 'web' }, owners: ['rs'] });
+    expect(cached?.fields).toMatchObject({ 'spec.nodeName': 'n1' });
+  });
+
   it('lists in key order, by namespace and by selection', async () => {
     for (const [namespace, name] of [
       ['b', 'two'],
