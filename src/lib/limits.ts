@@ -31,6 +31,8 @@ export const LIMITS = {
     requestTimeoutMs: 60_000,
     /** As upstream: smaller answers are not worth compressing. */
     gzipFromBytes: 128 * 1024,
+    /** Bodies up to this go to an HTTP/1.1 client as text, in one write with their head. */
+    textBodyBytes: 16 * 1024,
     /** HTTP/2 streams at once on one connection, as upstream. */
     streamsPerConnection: 250,
     /** `Warning` headers of one answer, and each of them where they are more, as upstream. */

@@ -357,7 +357,7 @@ class KedgeApiServer implements ApiServer {
   #handlerContext(): HandlerContext {
     const { clock, log, advertise } = this.#options;
     const { authenticator, authorizer } = this.#security!;
-    const { metrics, fairness, bodies, long, watches } = this.#front;
+    const { metrics, fairness, bodies, deadlines, long, watches } = this.#front;
     const discovery = new DiscoveryPages({
       endpoints: () => this.registry.endpoints,
       serverAddress: () => `${advertise.address}:${advertise.port}`,
@@ -398,6 +398,7 @@ class KedgeApiServer implements ApiServer {
       watches,
       fairness,
       bodies,
+      deadlines,
       long,
       metrics,
       audit: this.#options.audit,

@@ -61,7 +61,7 @@ function openSecurity(
     nodeGraph,
     close: async () => nodeGraph.close(),
     authenticator: {
-      authenticate: async ({ token, certificate }) => {
+      authenticate: ({ token, certificate }) => {
         const name = token ?? certificate?.commonName;
         const groups = [...(certificate?.organizations ?? []), 'system:authenticated'];
         return name === undefined || name === 'bad' ? undefined : { name, groups };

@@ -64,13 +64,14 @@ const percentile = (sorted: ArrayLike<number>, part: number): number =>
 async function writes(clients: number, seconds: number): Promise<object> {
   const connections = await Promise.all(Array.from({ length: clients }, () => RawClient.open(target)));
   let next = 0;
+  const prefix = `load-${Date.now().toString(36)}`;
   const run = async (forMs: number): Promise<{ latencies: number[]; failed: number; elapsedMs: number }> => {
     const latencies: number[] = [];
     let failed = 0;
     const start = performance.now();
     const writer = async (connection: RawClient): Promise<void> => {
       for (let before = start; before < start + forMs; ) {
-        const body = `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"load-${next++}"},"data":{"n":"1"}}`;
+        const body = `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"${prefix}-${next++}"},"data":{"n":"1"}}`;
         const { status } = await connection.request('POST', '/api/v1/namespaces/default/configmaps', body);
         const after = performance.now();
         if (status === 201) latencies.push(after - before);

@@ -53,7 +53,7 @@ export function createAuthenticator(options: AuthenticatorOptions): TokenAuthent
   const owners = new WeakMap<object, UserInfo>();
   return {
     authenticateToken,
-    async authenticate({ certificate, token, audiences = [] }) {
+    authenticate({ certificate, token, audiences = [] }) {
       if (certificate && certificate.commonName !== '') {
         const known = owners.get(certificate);
         if (known) return known;

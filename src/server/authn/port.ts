@@ -1,6 +1,9 @@
 import type { UserInfo } from '../registry/definition.ts';
 
-/** Finds out who sends a request. `undefined`: no credential recognised; throws 401 `ApiError` for a bad one. */
+/**
+ * Finds out who sends a request, at once: what it must know for that lies in memory. `undefined`: no credential
+ * recognised; throws 401 `ApiError` for a bad one.
+ */
 export interface Authenticator {
   authenticate(request: {
     /** Verified client certificate's subject, where one was sent. */
@@ -9,5 +12,5 @@ export interface Authenticator {
     readonly token?: string;
     /** Audiences the token must carry; the API server's own by default. */
     readonly audiences?: readonly string[];
-  }): Promise<UserInfo | undefined>;
+  }): UserInfo | undefined;
 }

@@ -35,11 +35,11 @@ const ANONYMOUS_PATHS: ReadonlySet<string> = new Set(['/healthz', '/livez', '/re
  * Who sends the request. Throws 401 for a bad credential, and for none, unless the path is one that answers everybody
  * (upstream's `anonymous.conditions`).
  */
-export async function authenticate(
+export function authenticate(
   { authenticator, clock, requestHeaders }: Authentication,
   request: Http2ServerRequest,
   path: string,
-): Promise<UserInfo> {
+): UserInfo {
   const token = bearerToken(request);
   const connected = subjectOf(request, requestHeaders);
   const subject = connected && connected.endMs > clock.now() ? connected : undefined;
@@ -52,7 +52,7 @@ export async function authenticate(
     if (ANONYMOUS_PATHS.has(path)) return ANONYMOUS;
     throw apiError('Unauthorized', 'Unauthorized');
   }
-  const user = await authenticator.authenticate({
+  const user = authenticator.authenticate({
     ...(certificate === undefined ? {} : { certificate }),
     ...(token === undefined ? {} : { token }),
   });

@@ -13,7 +13,7 @@ import type { KubeObject } from '../../api/resource.ts';
 import type { ResourceDefinition, Subresource, Verb } from '../registry/definition.ts';
 import type { Endpoint } from '../registry/registry.ts';
 import { SCALE_KIND } from '../registry/view.ts';
-import { type Exchange, sendBytes, sendJson, sendText } from './exchange.ts';
+import { type Exchange, sendBytes, sendHead, sendJson, sendText } from './exchange.ts';
 import { negotiate } from './negotiate.ts';
 import type { Page } from './path-pages.ts';
 
@@ -152,10 +152,10 @@ export class DiscoveryPages {
       known = { bytes, etag: `"${createHash('sha512').update(bytes).digest('hex').toUpperCase()}"` };
       this.#etags.set(key, known);
     }
-    exchange.response.setHeader('etag', known.etag);
-    exchange.response.setHeader('vary', 'Accept');
+    exchange.fields.set('etag', known.etag);
+    exchange.fields.set('vary', 'Accept');
     if (exchange.request.headers['if-none-match'] === known.etag) {
-      exchange.response.statusCode = 304;
+      sendHead(exchange, 304);
       exchange.response.end();
       return;
     }

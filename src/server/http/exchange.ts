@@ -6,23 +6,31 @@ import { stringify } from 'yaml';
 import { ApiError, apiError, STATUS_CODES } from '../../api/status.ts';
 import type { Status } from '../../api/types.gen.ts';
 import type { Clock } from '../../lib/clock.ts';
+import type { Deadlines } from '../../lib/deadlines.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import type { AuditRecord } from '../audit/record.ts';
 import type { UserInfo } from '../registry/definition.ts';
 import type { ByteBudget } from './byte-budget.ts';
+import type { HeaderFields } from './header-fields.ts';
 import { type Answer, acceptsGzip } from './negotiate.ts';
 import { isTrue } from './request-info.ts';
 import { warningHeader } from './warning-header.ts';
 
 const compress = promisify(gzip);
 
-/** `flushHeaders` is there for HTTP/2 as for HTTP/1.1; Node's types forgot it. */
-export type Http2ServerResponse = CompatResponse & { flushHeaders(): void };
+/** What HTTP/2 and HTTP/1.1 have in common, and Node's types forgot. */
+export type Http2ServerResponse = CompatResponse & {
+  flushHeaders(): void;
+  writeHead(code: number, fields: readonly (string | string[])[]): unknown;
+  end(text: string, encoding: 'latin1'): unknown;
+};
 
 /** One request and its answer. */
 export interface Exchange {
   readonly request: Http2ServerRequest;
   readonly response: Http2ServerResponse;
+  /** Header fields of the answer; `sendHead` sends them. */
+  readonly fields: HeaderFields;
   readonly path: string;
   readonly query: URLSearchParams;
   readonly user: UserInfo;
@@ -39,6 +47,8 @@ export interface Exchange {
   readonly release: () => void;
   readonly disconnect: Disconnect;
   readonly clock: Clock;
+  /** For a body that comes too slowly. */
+  readonly bodyDeadlines: Deadlines;
 }
 
 /** Whether the client went away before its answer was complete. A signal is made only for those who wait for it. */
@@ -47,8 +57,10 @@ export class Disconnect {
   #controller: AbortController | undefined;
   #callbacks: (() => void)[] = [];
 
-  constructor(response: Http2ServerResponse) {
-    response.once('close', () => {
+  /** `closed` is called when the answer is over, one way or the other. */
+  constructor(response: Http2ServerResponse, closed: () => void) {
+    response.on('close', () => {
+      closed();
       // An answer over HTTP/2 calls itself finished when its stream was reset, too.
       if (response.writableEnded && response.writableFinished) return;
       this.happened = true;
@@ -71,23 +83,25 @@ export class Disconnect {
 }
 
 /** Header fields every answer carries. */
-export function prepareResponse(request: Http2ServerRequest, response: Http2ServerResponse): void {
+export function prepareFields(request: Http2ServerRequest, fields: HeaderFields): void {
   const given = request.headers['audit-id'];
-  response.setHeader(
-    'audit-id',
-    typeof given === 'string' && /^[\w-]{1,64}$/.test(given) ? given : randomUUID(),
-  );
-  response.setHeader('cache-control', 'no-cache, private');
+  fields.set('audit-id', typeof given === 'string' && /^[\w-]{1,64}$/.test(given) ? given : randomUUID());
+  fields.set('cache-control', 'no-cache, private');
+}
+
+/** Begins the answer. Over HTTP/1.1 the head waits for the first bytes of the body, so that both go at once. */
+export function sendHead({ response, fields }: Pick<Exchange, 'response' | 'fields'>, code: number): void {
+  response.writeHead(code, fields.list);
 }
 
 /** Adds `Warning:` headers. */
 export function setWarnings(exchange: Exchange): void {
   if (exchange.warnings.length === 0) return;
-  exchange.response.setHeader('warning', warningHeader(exchange.warnings));
+  exchange.fields.set('warning', warningHeader(exchange.warnings));
 }
 
 /** Writes bytes that are JSON already, or YAML and indented JSON made of them where the client wants that. */
-export async function sendJson(
+export function sendJson(
   exchange: Exchange,
   code: number,
   json: Buffer | object,
@@ -111,31 +125,46 @@ export async function sendJson(
 }
 
 /** Writes a complete body, compressed where the client takes it and it is worth it. */
-export async function sendBytes(
+export function sendBytes(
   exchange: Exchange,
   code: number,
   contentType: string,
   bytes: Buffer,
 ): Promise<void> {
-  const { request, response } = exchange;
+  const { request, fields } = exchange;
+  fields.set('content-type', contentType);
+  if (bytes.length >= LIMITS.http.gzipFromBytes && acceptsGzip(request.headers['accept-encoding']))
+    return sendCompressed(exchange, code, bytes);
+  sendWhole(exchange, code, bytes);
+  return SENT;
+}
+
+const SENT = Promise.resolve();
+
+async function sendCompressed(exchange: Exchange, code: number, bytes: Buffer): Promise<void> {
+  const { fields } = exchange;
+  const body = await compress(bytes, { level: 1 });
+  fields.set('content-encoding', 'gzip');
+  fields.set('vary', 'Accept-Encoding');
+  sendWhole(exchange, code, body);
+}
+
+function sendWhole(exchange: Exchange, code: number, body: Buffer): void {
+  const { request, response, fields } = exchange;
   // It was answered already: it took too long.
   if (response.headersSent) return;
-  let body = bytes;
-  response.setHeader('content-type', contentType);
-  if (bytes.length >= LIMITS.http.gzipFromBytes && acceptsGzip(request.headers['accept-encoding'])) {
-    body = await compress(bytes, { level: 1 });
-    response.setHeader('content-encoding', 'gzip');
-    response.setHeader('vary', 'Accept-Encoding');
-  }
-  response.setHeader('content-length', body.length);
-  response.statusCode = code;
+  fields.set('content-length', String(body.length));
+  sendHead(exchange, code);
   if (request.method === 'HEAD') response.end();
+  // Text goes out with the head in one write, as Node joins them; bytes would be copied together with it first.
+  else if (request.httpVersionMajor === 1 && body.length <= LIMITS.http.textBodyBytes)
+    response.end(body.toString('latin1'), 'latin1');
   else response.end(body);
 }
 
 /** Plain text, as health checks and unknown paths answer. */
 export function sendText(exchange: Exchange, code: number, text: string): Promise<void> {
-  exchange.response.setHeader('x-content-type-options', 'nosniff');
+  exchange.fields.set('x-content-type-options', 'nosniff');
   return sendBytes(exchange, code, 'text/plain; charset=utf-8', Buffer.from(text));
 }
 
@@ -163,25 +192,24 @@ function sendable(status: Status & { code: number }): Status & { code: number } 
 }
 
 export async function sendError(exchange: Exchange, error: unknown): Promise<void> {
-  const { response } = exchange;
+  const { response, fields } = exchange;
   const status = statusOf(error);
   if (response.headersSent) {
     response.destroy?.();
     return;
   }
-  if (status.details?.retryAfterSeconds)
-    response.setHeader('retry-after', String(status.details.retryAfterSeconds));
+  if (status.details?.retryAfterSeconds) fields.set('retry-after', String(status.details.retryAfterSeconds));
   // Nothing that a browser might take for a page.
-  if (status.code === 401 || status.code === 403) response.setHeader('x-content-type-options', 'nosniff');
+  if (status.code === 401 || status.code === 403) fields.set('x-content-type-options', 'nosniff');
   if (status.code === 401) closeAfter(exchange);
   leaveBody(exchange);
   await sendJson(exchange, status.code, status);
 }
 
 /** Who has no credential may not keep a connection busy (upstream's UnauthenticatedHTTP2DOSMitigation). */
-function closeAfter({ request, response }: Exchange): void {
+function closeAfter({ request, response, fields }: Exchange): void {
   if (request.httpVersionMajor < 2) {
-    response.setHeader('connection', 'close');
+    fields.set('connection', 'close');
     return;
   }
   // A stream that has closed no longer knows its session.

@@ -1,11 +1,13 @@
 import type { Datastore } from '../../datastore/port.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { Deadlines } from '../../lib/deadlines.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import { workQueueMetrics } from '../../lib/work-queue-metrics.ts';
 import type { AdmissionPlugin } from '../admission/port.ts';
 import { Fairness } from '../fairness/fairness.ts';
 import type { Registry } from '../registry/registry.ts';
 import { ByteBudget } from './byte-budget.ts';
+import type { RequestDeadlines } from './handler.ts';
 import { LongRequests } from './long-requests.ts';
 import { Metrics } from './metrics.ts';
 import { collectRegistry, observedDatastore, timedPlugin } from './observers.ts';
@@ -18,11 +20,16 @@ export class Front {
   readonly watches: Watches;
   readonly bodies = new ByteBudget(LIMITS.http.bodiesBytes);
   readonly long = new LongRequests();
+  readonly deadlines: RequestDeadlines;
   readonly #clock: Clock;
 
   constructor(clock: Clock, registry: Registry) {
     this.#clock = clock;
     this.metrics = new Metrics(clock);
+    this.deadlines = {
+      body: new Deadlines(clock, LIMITS.http.bodyTimeoutMs),
+      request: new Deadlines(clock, LIMITS.http.requestTimeoutMs),
+    };
     this.fairness = new Fairness(clock);
     this.watches = new Watches(clock, this.metrics);
     collectRegistry(this.metrics.registry, registry);

@@ -1,6 +1,7 @@
 import type { Http2ServerRequest } from 'node:http2';
 import { apiError } from '../../api/status.ts';
 import type { Clock, Timer } from '../../lib/clock.ts';
+import type { Deadlines } from '../../lib/deadlines.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Aggregator } from '../aggregator/aggregator.ts';
@@ -10,7 +11,8 @@ import { ANONYMOUS } from '../authn/authenticator.ts';
 import type { Authenticator } from '../authn/port.ts';
 import type { RequestHeaders } from '../authn/request-header.ts';
 import type { Authorizer } from '../authz/port.ts';
-import type { Fairness } from '../fairness/fairness.ts';
+import type { Fairness, Seat } from '../fairness/fairness.ts';
+import type { UserInfo } from '../registry/definition.ts';
 import type { Registry } from '../registry/registry.ts';
 import { countObjects, type ObjectSchema } from '../registry/served-resource.ts';
 import { authenticate } from './authenticate.ts';
@@ -20,17 +22,18 @@ import {
   Disconnect,
   type Exchange,
   type Http2ServerResponse,
-  prepareResponse,
+  prepareFields,
   sendError,
   sendText,
 } from './exchange.ts';
+import { HeaderFields } from './header-fields.ts';
 import { impersonate } from './impersonate.ts';
 import type { LongRequests } from './long-requests.ts';
 import type { Metrics } from './metrics.ts';
 import { negotiate } from './negotiate.ts';
 import type { PathPages } from './path-pages.ts';
 import { parseRequest, type RequestInfo, type ResourceRequest } from './request-info.ts';
-import { handleResource, type StreamHandlers } from './resource-handler.ts';
+import { handleResource, type ResourceCall, type StreamHandlers } from './resource-handler.ts';
 import type { Watches } from './watch-response.ts';
 
 /** Everything a request may need. */
@@ -43,6 +46,7 @@ export interface HandlerContext {
   readonly watches: Watches;
   readonly fairness: Fairness;
   readonly bodies: ByteBudget;
+  readonly deadlines: RequestDeadlines;
   readonly long: LongRequests;
   readonly metrics: Metrics;
   /** Only where a policy asks for it. */
@@ -55,32 +59,48 @@ export interface HandlerContext {
   readonly log: Logger;
 }
 
+/** How long requests may take that do not last by their nature. */
+export interface RequestDeadlines {
+  /** Until the body is here. */
+  readonly body: Deadlines;
+  /** Until the answer has begun and ended. */
+  readonly request: Deadlines;
+}
+
+const NO_QUERY = new URLSearchParams();
+
 /** These wait most of the time: they take no seat, but there may only be so many. */
 const LONG_SUBRESOURCES = new Set(['log', 'exec', 'attach', 'portforward', 'proxy']);
 
-/** Answers one request: authenticate → take a seat → authorize → dispatch. Never rejects. */
+/**
+ * Answers one request: authenticate → take a seat → authorize → dispatch. Never rejects. `answered` is called when the
+ * answer is over, sent or not.
+ */
 export async function handleRequest(
   context: HandlerContext,
   request: Http2ServerRequest,
   response: Http2ServerResponse,
+  answered: () => void,
 ): Promise<void> {
   const startMs = context.clock.monotonicMs();
   const { url } = request;
   const mark = url.indexOf('?');
   const path = mark < 0 ? url : url.slice(0, mark);
-  const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
+  const query = mark < 0 ? NO_QUERY : new URLSearchParams(url.slice(mark + 1));
   const held: Held = { release: () => {} };
   const exchange: { -readonly [K in keyof Exchange]: Exchange[K] } = {
     request,
     response,
+    fields: new HeaderFields(),
     path,
     query,
     user: ANONYMOUS,
     warnings: [],
     annotations: new Map<string, string>(),
-    disconnect: new Disconnect(response),
+    disconnect: new Disconnect(response, answered),
     clock: context.clock,
     bodies: context.bodies,
+    bodyDeadlines: context.deadlines.body,
     audit: undefined,
     isServed: false,
     release: () => held.release(),
@@ -88,12 +108,16 @@ export async function handleRequest(
   let info: RequestInfo | undefined;
   let timer: Timer | undefined;
   try {
-    prepareResponse(request, response);
+    prepareFields(request, exchange.fields);
     info = parseRequest(request.method, path, query);
     if (!info) throw apiError('BadRequest', `cannot decode path ${JSON.stringify(path)}`);
     if (!isLong(info) && info.verb !== 'watch')
-      timer = context.clock.setTimer(LIMITS.http.requestTimeoutMs, () => void timeOut(exchange));
-    await admit(context, exchange, info, held);
+      timer = context.deadlines.request.start(() => void timeOut(exchange));
+    identify(context, exchange, info);
+    const taken = takeSeat(context, exchange, info);
+    // Mostly there is one at once, and waiting for what is there would cost a turn.
+    held.release = taken instanceof Promise ? await taken : taken;
+    authorizeAudited(context, exchange, info);
     await dispatch(context, exchange, info);
   } catch (error) {
     if (!exchange.disconnect.happened) logUnexpected(context.log, exchange, error);
@@ -110,28 +134,28 @@ interface Held {
   release: () => void;
 }
 
-/** Who asks, whether the server has room for it now, and whether it is allowed. Throws 401, 403 or 429. */
-async function admit(
+/** Who asks, and as whom. Throws 401 or 403. */
+function identify(
   context: HandlerContext,
   exchange: { -readonly [K in keyof Exchange]: Exchange[K] },
   info: RequestInfo,
-  held: Held,
-): Promise<void> {
+): void {
   const { authorizer, metrics, audit } = context;
-  const { request, response, path } = exchange;
-  const facts = audit && factsOf(request, String(response.getHeader('audit-id')));
-  const sender = await authenticate(context, request, path).catch((error: unknown) => {
+  const { request, fields, path } = exchange;
+  const facts = audit && factsOf(request, String(fields.get('audit-id')));
+  let sender: UserInfo;
+  try {
+    sender = authenticate(context, request, path);
+  } catch (error) {
     metrics.authentications.add(['failure']);
     exchange.audit = facts && audit.begin(NOBODY, info, facts);
     throw error;
-  });
+  }
   metrics.authentications.add(['success']);
   exchange.audit = facts && audit.begin(sender, info, facts);
   const acting = impersonate({ authorizer, sender, rawHeaders: request.rawHeaders, info });
   if (acting) exchange.audit?.impersonates(acting.user, acting.constraint);
   exchange.user = acting?.user ?? sender;
-  held.release = await takeSeat(context, exchange, info);
-  authorizeAudited(context, exchange, info);
 }
 
 /** Whose credential did not count. */
@@ -154,21 +178,34 @@ function authorizeAudited(
   }
 }
 
-/** A seat of the request's flow, or a place among the long ones. Returns what gives it back, more than once if need be. */
-async function takeSeat(
-  { fairness, long, metrics, registry }: HandlerContext,
-  { user, response, disconnect, query }: Exchange,
+/**
+ * A seat of the request's flow, or a place among the long ones. Returns what gives it back, more than once if need be.
+ * Throws, or rejects with, 429.
+ */
+function takeSeat(
+  context: HandlerContext,
+  exchange: Exchange,
   info: RequestInfo,
-): Promise<() => void> {
+): Returned | Promise<Returned> {
+  const { fairness, long, registry } = context;
+  const { user, disconnect, query } = exchange;
   if (isLong(info)) return long.enter();
-  const seat = await fairness.enter({
+  const seat = fairness.enter({
     user,
     info,
     seats: seatsOf(info, registry, query),
     onGone: (callback) => disconnect.onceHappened(callback),
   });
-  response.setHeader('x-kubernetes-pf-flowschema-uid', seat.schemaUid);
-  response.setHeader('x-kubernetes-pf-prioritylevel-uid', seat.levelUid);
+  return seat instanceof Promise
+    ? seat.then((one) => sitDown(one, context, exchange, info))
+    : sitDown(seat, context, exchange, info);
+}
+
+type Returned = () => void;
+
+function sitDown(seat: Seat, { metrics }: HandlerContext, { fields }: Exchange, info: RequestInfo): Returned {
+  fields.set('x-kubernetes-pf-flowschema-uid', seat.schemaUid);
+  fields.set('x-kubernetes-pf-prioritylevel-uid', seat.levelUid);
   const kind = READS.has(info.verb) ? 'readOnly' : 'mutating';
   metrics.inflight[kind]++;
   let isOver = false;
@@ -218,7 +255,8 @@ function count(
   if (disconnect.happened) metrics.aborted(known, method, contentType);
 }
 
-async function dispatch(
+/** Throws, or rejects with, what is wrong. */
+function dispatch(
   context: HandlerContext,
   exchange: { -readonly [K in keyof Exchange]: Exchange[K] },
   info: RequestInfo,
@@ -235,9 +273,8 @@ async function dispatch(
   }
   exchange.isServed = true;
   if (endpoint.warning !== undefined) exchange.warnings.push(endpoint.warning);
-  await endpoint.open?.();
   const { watches, streams, schemas, clock } = context;
-  return handleResource({
+  const call: ResourceCall = {
     exchange,
     // `/namespaces/<name>` names a Namespace, which itself lies in none.
     info: endpoint.resource.namespaced ? info : { ...info, namespace: '' },
@@ -251,7 +288,8 @@ async function dispatch(
     schemas,
     clock,
     authorize: (verb) => authorizeVerb(context.authorizer, exchange.user, info, verb),
-  });
+  };
+  return endpoint.open ? endpoint.open().then(() => handleResource(call)) : handleResource(call);
 }
 
 /** Cluster-scoped objects are not found inside a namespace, nor single namespaced ones outside. */

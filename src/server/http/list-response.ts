@@ -4,7 +4,7 @@ import { LIMITS } from '../../lib/limits.ts';
 import type { ListedObject, ListPage } from '../registry/list.ts';
 import type { Endpoint } from '../registry/registry.ts';
 import { toClient } from '../registry/registry.ts';
-import { type Exchange, setWarnings } from './exchange.ts';
+import { type Exchange, sendHead, setWarnings } from './exchange.ts';
 import { acceptsGzip } from './negotiate.ts';
 import { Piece, StreamedBody } from './streamed-body.ts';
 
@@ -45,18 +45,18 @@ export function openList(fields: object, items: string): string {
  * beyond what the cache holds anyway.
  */
 export async function sendList(exchange: Exchange, page: ListPage, shape: ListShape): Promise<void> {
-  const { request, response } = exchange;
+  const { request, response, fields } = exchange;
   setWarnings(exchange);
-  response.statusCode = 200;
-  response.setHeader('content-type', 'application/json');
+  fields.set('content-type', 'application/json');
   if (request.method === 'HEAD') {
+    sendHead(exchange, 200);
     response.end();
     return;
   }
   if (exchange.audit?.wantsResponse && !isAtLeast(page, LIMITS.audit.eventChars))
     exchange.audit.responseObject(listJson(page, shape));
   const zip = acceptsGzip(request.headers['accept-encoding']) && isAtLeast(page, LIMITS.http.gzipFromBytes);
-  const body = zip ? compressed(exchange) : new StreamedBody(exchange);
+  const body = zip ? compressed(exchange) : new StreamedBody(exchange, 200);
   const list = new ListPieces(page, shape);
   let goOn: () => void = () => {};
   exchange.disconnect.onceHappened(() => goOn());
@@ -74,9 +74,11 @@ export async function sendList(exchange: Exchange, page: ListPage, shape: ListSh
 /** What a list is written to. */
 type Body = Pick<StreamedBody, 'isChunked' | 'write' | 'whenDrained' | 'end'>;
 
-function compressed({ response }: Exchange): Body {
-  response.setHeader('content-encoding', 'gzip');
-  response.setHeader('vary', 'Accept-Encoding');
+function compressed(exchange: Exchange): Body {
+  const { response, fields } = exchange;
+  fields.set('content-encoding', 'gzip');
+  fields.set('vary', 'Accept-Encoding');
+  sendHead(exchange, 200);
   const gzip = createGzip({ level: 1 });
   gzip.pipe(response);
   // A client that leaves must not leave the compressor waiting for it.

@@ -91,13 +91,13 @@ export async function listen(
   const sessions = new Set<ServerHttp2Session>();
   let active = 0;
   let idle: () => void = () => {};
+  const answered = (): void => {
+    active--;
+    if (active === 0) idle();
+  };
   server.on('request', (request, response) => {
     active++;
-    response.once('close', () => {
-      active--;
-      if (active === 0) idle();
-    });
-    void handleRequest(context, request, response as Http2ServerResponse);
+    void handleRequest(context, request, response as Http2ServerResponse, answered);
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
     upgrade(request, socket, head),

@@ -17,7 +17,7 @@ import {
 } from '../../api/openapi/v2-protobuf.ts';
 import { readAsset } from '../../lib/assets.ts';
 import { VERSION } from '../../lib/version.ts';
-import { type Exchange, sendBytes, sendJson, sendText } from './exchange.ts';
+import { type Exchange, sendBytes, sendHead, sendJson, sendText } from './exchange.ts';
 import { acceptsGzip } from './negotiate.ts';
 import type { Page } from './path-pages.ts';
 
@@ -86,14 +86,14 @@ class OpenApiPages {
     const hash = hashOf(resources);
     const asked = exchange.query.get('hash');
     if (asked && asked !== hash) {
-      exchange.response.statusCode = 301;
-      exchange.response.setHeader('location', `${exchange.path}?hash=${hash}`);
+      exchange.fields.set('location', `${exchange.path}?hash=${hash}`);
+      sendHead(exchange, 301);
       exchange.response.end();
       return;
     }
     if (asked) {
-      exchange.response.setHeader('cache-control', 'public, immutable');
-      exchange.response.setHeader('expires', new Date(Date.now() + YEAR_MS).toUTCString());
+      exchange.fields.set('cache-control', 'public, immutable');
+      exchange.fields.set('expires', new Date(Date.now() + YEAR_MS).toUTCString());
     }
     if (isKnown(exchange, hash)) return;
     const descriptions = await readDescriptions(readAsset(DESCRIPTIONS_ASSET));
@@ -123,20 +123,20 @@ function hashOf(resources: readonly DiscoveredResource[]): string {
 /** Answers 304 to a client that has the document already. */
 function isKnown(exchange: Exchange, hash: string): boolean {
   const etag = `"${hash}"`;
-  exchange.response.setHeader('etag', etag);
-  exchange.response.setHeader('vary', 'Accept, Accept-Encoding');
+  exchange.fields.set('etag', etag);
+  exchange.fields.set('vary', 'Accept, Accept-Encoding');
   if (exchange.request.headers['if-none-match'] !== etag) return false;
-  exchange.response.statusCode = 304;
+  sendHead(exchange, 304);
   exchange.response.end();
   return true;
 }
 
 async function sendPieces(exchange: Exchange, pieces: Iterable<string>): Promise<void> {
-  const { request, response } = exchange;
-  response.statusCode = 200;
-  response.setHeader('content-type', 'application/json');
+  const { request, response, fields } = exchange;
+  fields.set('content-type', 'application/json');
   const zip = acceptsGzip(request.headers['accept-encoding']);
-  if (zip) response.setHeader('content-encoding', 'gzip');
+  if (zip) fields.set('content-encoding', 'gzip');
+  sendHead(exchange, 200);
   const source = Readable.from(joined(pieces));
   const sent = zip ? pipeline(source, createGzip({ level: 1 }), response) : pipeline(source, response);
   await sent.catch((error: unknown) => {

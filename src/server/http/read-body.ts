@@ -1,6 +1,6 @@
 import type { Http2ServerRequest } from 'node:http2';
 import { apiError } from '../../api/status.ts';
-import type { Clock } from '../../lib/clock.ts';
+import type { Deadlines } from '../../lib/deadlines.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -11,13 +11,13 @@ const FIRST_BYTES = 16 * 1024;
  * The whole body, in one piece however small the pieces it came in. Throws 413 when it is larger than upstream allows,
  * 429 when all bodies on their way are more than the server has room for, 504 when it comes too slowly.
  */
-export async function readBody({ request, bodies, clock }: Exchange): Promise<Buffer> {
+export async function readBody({ request, bodies, bodyDeadlines }: Exchange): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? Number.NaN);
   if (announced > LIMITS.http.bodyBytes) throw tooLarge();
   const body = new Body(bodies);
   try {
     body.grow(Number.isSafeInteger(announced) && announced >= 0 ? announced : FIRST_BYTES);
-    await receive(request, body, clock);
+    await receive(request, body, bodyDeadlines);
     return body.bytes;
   } finally {
     body.release();
@@ -62,33 +62,34 @@ class Body {
   }
 }
 
-function receive(request: Http2ServerRequest, body: Body, clock: Clock): Promise<void> {
+const wentAway = () => apiError('Timeout', 'the client went away');
+
+function receive(request: Http2ServerRequest, body: Body, deadlines: Deadlines): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = clock.setTimer(LIMITS.http.bodyTimeoutMs, () => {
-      end(() => reject(apiError('Timeout', 'timed out reading the request body')));
-    });
     let isOver = false;
-    const end = (settle: () => void): void => {
+    const end = (error?: unknown): void => {
+      if (isOver) return;
       isOver = true;
-      timer.cancel();
-      request.off('data', onData);
-      settle();
+      deadline.cancel();
+      if (error === undefined) resolve();
+      else reject(error);
     };
-    const onData = (chunk: Buffer): void => {
+    const deadline = deadlines.start(() => end(apiError('Timeout', 'timed out reading the request body')));
+    // Each listener costs, and so does each that is taken away again: these live as long as the request.
+    request.on('data', (chunk: Buffer) => {
+      if (isOver) return;
       try {
         body.add(chunk);
       } catch (error) {
-        end(() => reject(error));
+        end(error);
       }
-    };
-    // Every request closes in the end; an error costs a stack trace.
-    const gone = (): void => {
-      if (!isOver) end(() => reject(apiError('Timeout', 'the client went away')));
-    };
-    request.on('data', onData);
-    request.once('end', () => end(resolve));
-    request.once('error', gone);
-    request.once('aborted', gone);
-    request.once('close', gone);
+    });
+    // Over HTTP/2 what was cut off ends, too, and Node says only afterwards that it was.
+    const ended = (): void => end(request.aborted ? wentAway() : undefined);
+    request.on('end', request.httpVersionMajor < 2 ? ended : () => void setImmediate(ended));
+    // Every request closes in the end, however it went; an error costs a stack trace.
+    request.on('close', () => {
+      if (!isOver) end(wentAway());
+    });
   });
 }

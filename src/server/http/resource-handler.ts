@@ -51,8 +51,8 @@ const NAMED_VERBS = new Set(['get', 'update', 'patch', 'delete']);
 const WRITES_IN_NAMESPACE = new Set(['create', 'deletecollection']);
 const LISTING_VERBS = new Set(['list', 'watch', 'deletecollection']);
 
-/** Dispatches on the verb; authorization has already said yes. */
-export async function handleResource(call: ResourceCall): Promise<void> {
+/** Dispatches on the verb; authorization has already said yes. Throws, or rejects with, what is wrong. */
+export function handleResource(call: ResourceCall): Promise<void> {
   const { info, endpoint } = call;
   if (info.subresource !== '') return handleSubresource(call);
   const { verbs, virtual } = endpoint.served.definition;
@@ -93,7 +93,7 @@ export function methodNotAllowed(): ApiError {
 }
 
 /** The newest bytes of what was just written or read, or another form of it. What a dry run made is nowhere stored. */
-export async function sendObject(
+export function sendObject(
   call: ResourceCall,
   code: number,
   object: KubeObject,

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Writable } from 'node:stream';
-import type { Exchange } from './exchange.ts';
+import { type Exchange, sendHead } from './exchange.ts';
 
 /**
  * The body of an answer whose length is not known when it begins. Over HTTP/1.1 whoever writes has framed the bytes as
@@ -14,9 +14,11 @@ export class StreamedBody {
   readonly #raw: ServerResponse;
 
   /** Sends the header fields. */
-  constructor({ request, response }: Pick<Exchange, 'request' | 'response'>) {
+  constructor(exchange: Pick<Exchange, 'request' | 'response' | 'fields'>, code: number) {
+    const { request, response } = exchange;
     this.#response = response;
     this.#raw = response as unknown as ServerResponse;
+    sendHead(exchange, code);
     response.flushHeaders();
     this.isChunked =
       request.httpVersionMajor === 1 && request.method !== 'HEAD' && this.#raw.chunkedEncoding === true;

@@ -72,7 +72,6 @@ export class WatchStream {
   }
 
   async run(): Promise<void> {
-    const { response } = this.#exchange;
     const finished = new Promise<void>((resolve) => {
       this.#finish = resolve;
     });
@@ -87,9 +86,8 @@ export class WatchStream {
       this.#refusal = error;
     }
     setWarnings(this.#exchange);
-    response.statusCode = 200;
-    response.setHeader('content-type', 'application/json');
-    this.#body = new StreamedBody(this.#exchange);
+    this.#exchange.fields.set('content-type', 'application/json');
+    this.#body = new StreamedBody(this.#exchange, 200);
     this.#exchange.audit?.started(200);
     this.#exchange.disconnect.onceHappened(() => this.end());
     if (this.#refusal !== undefined) this.#fail(this.#refusal);

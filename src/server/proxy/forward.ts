@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { apiError } from '../../api/status.ts';
 import type { Backend, BackendTransport } from '../backend/transport.ts';
-import type { Exchange } from '../http/exchange.ts';
+import { type Exchange, sendHead } from '../http/exchange.ts';
 import { forwardedHeaders, returnedHeaders } from './forwarded-headers.ts';
 import { HtmlLinks } from './html-links.ts';
 import { type PageAddress, rewriteUrl } from './rewrite.ts';
@@ -26,7 +26,7 @@ export interface Forwarding {
  * has begun, an error ends the connection.
  */
 export async function forward(exchange: Exchange, forwarding: Forwarding): Promise<void> {
-  const { request, response, disconnect } = exchange;
+  const { request, response, fields, disconnect } = exchange;
   const { transport, backend, path, page } = forwarding;
   const headers = { ...forwardedHeaders(request), ...forwarding.headers };
   const isSent = hasBody(request);
@@ -43,13 +43,13 @@ export async function forward(exchange: Exchange, forwarding: Forwarding): Promi
     .catch((cause: unknown) => {
       throw unreachable(cause);
     });
-  response.statusCode = answer.statusCode ?? 502;
   for (const [name, values] of returnedHeaders(answer.rawHeaders, answer.headers.connection))
-    response.setHeader(name, values.length === 1 ? (values[0] ?? '') : values);
+    fields.set(name, values.length === 1 ? (values[0] ?? '') : values);
   const { location } = answer.headers;
-  if (location !== undefined) response.setHeader('location', rewriteUrl(location, page));
+  if (location !== undefined) fields.set('location', rewriteUrl(location, page));
   const filters = location === undefined ? pageFilters(answer, page) : [];
-  if (filters.length > 0) response.removeHeader('content-length');
+  if (filters.length > 0) fields.delete('content-length');
+  sendHead(exchange, answer.statusCode ?? 502);
   // A watch has begun long before its first event.
   response.flushHeaders();
   await pipeline([answer, ...filters, response]).catch((error: unknown) => {

@@ -6,7 +6,7 @@ import { apiError } from '../../api/status.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import type { Dialer } from '../backend/dialer.ts';
 import type { BackendTransport } from '../backend/transport.ts';
-import type { Exchange } from '../http/exchange.ts';
+import { type Exchange, sendHead } from '../http/exchange.ts';
 import type { ResourceRequest } from '../http/request-info.ts';
 import { methodNotAllowed } from '../http/resource-handler.ts';
 import { admitConnect } from '../registry/connect.ts';
@@ -52,7 +52,7 @@ export class SubresourceProxy {
   }
 
   async serve(exchange: Exchange, info: ResourceRequest): Promise<void> {
-    const { request, response, user, warnings, annotations } = exchange;
+    const { request, response, fields, user, warnings, annotations } = exchange;
     const call: Call = {
       info,
       user,
@@ -64,8 +64,8 @@ export class SubresourceProxy {
     const location = await this.#enter(call);
     const { path, search } = split(request.url);
     if (isRoot(path) && !path.endsWith('/') && (request.method === 'GET' || request.method === 'HEAD')) {
-      response.statusCode = 301;
-      response.setHeader('location', `${path}/${search}`);
+      fields.set('location', `${path}/${search}`);
+      sendHead(exchange, 301);
       response.end();
       return;
     }

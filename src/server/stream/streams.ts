@@ -1,6 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import { badRequest } from '../../api/status.ts';
 import type { NodeConnector } from '../../client/node-port.ts';
+import { sendHead } from '../http/exchange.ts';
 import type { HandlerContext } from '../http/handler.ts';
 import type { UpgradeHandler } from '../http/listener.ts';
 import type { ResourceCall, StreamHandlers } from '../http/resource-handler.ts';
@@ -52,9 +53,9 @@ async function sendLog(
   const request = logRequest(target, exchange.query);
   const node = await connector.connect(target.nodeName);
   const log = await node.logs(request);
-  const { response } = exchange;
-  response.statusCode = 200;
-  response.setHeader('content-type', 'text/plain');
+  const { response, fields } = exchange;
+  fields.set('content-type', 'text/plain');
+  sendHead(exchange, 200);
   // A follower wants to know that it is connected before there is anything to read.
   response.flushHeaders();
   exchange.audit?.started(200);

@@ -76,7 +76,7 @@ async function answer(
   const query = new URLSearchParams(search);
   const info = parseRequest(request.method ?? 'GET', path, query);
   if (!info) throw badRequest(`cannot decode path ${JSON.stringify(path)}`);
-  const sender = await authenticate(context, request as unknown as Http2ServerRequest, path);
+  const sender = authenticate(context, request as unknown as Http2ServerRequest, path);
   if (path === TUNNEL_PATH)
     return tunnels.upgrade(sender, connection.request, connection.socket, connection.head);
   const record = context.audit?.begin(sender, info, factsOf(request, randomUUID()));
