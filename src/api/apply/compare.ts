@@ -11,7 +11,7 @@ export interface Comparison {
 }
 
 /** System fields nobody owns. */
-const UNOWNED_METADATA: ReadonlySet<string> = new Set([
+export const UNOWNED_METADATA: ReadonlySet<string> = new Set([
   'name',
   'namespace',
   'creationTimestamp',
@@ -27,7 +27,7 @@ const UNOWNED_METADATA: ReadonlySet<string> = new Set([
  * Fields that upstream's types always carry, so that appearing is no addition of the field itself, only of what is
  * in it: structs held by value, and lists written even when empty.
  */
-const ALWAYS_PRESENT: ReadonlySet<string> = new Set([
+export const ALWAYS_PRESENT: ReadonlySet<string> = new Set([
   'metadata',
   'spec',
   'status',
@@ -206,7 +206,8 @@ export function isAssociative(type: TypeNode | undefined): type is TypeNode {
   return type?.shape === 'list' && (type.listType === 'map' || type.listType === 'set');
 }
 
-function indexItems(items: readonly unknown[], type: TypeNode): Map<PathElement, unknown[]> {
+/** By their identity, which two may share. */
+export function indexItems(items: readonly unknown[], type: TypeNode): Map<PathElement, unknown[]> {
   const index = new Map<PathElement, unknown[]>();
   for (const item of items) {
     const element = identify(item, type);

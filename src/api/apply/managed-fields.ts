@@ -82,15 +82,17 @@ export function toEntries(managers: readonly Manager[]): ManagedFieldsEntry[] {
   return managers
     .filter((one) => !isEmptySet(one.fields))
     .sort(compareManagers)
-    .map((one) => ({
-      manager: one.manager,
-      operation: one.operation,
-      apiVersion: one.apiVersion,
-      ...(one.time === undefined ? {} : { time: one.time }),
-      fieldsType: 'FieldsV1',
-      fieldsV1: one.fields as NonNullable<ManagedFieldsEntry['fieldsV1']>,
-      ...(one.subresource === '' ? {} : { subresource: one.subresource }),
-    }));
+    .map(toEntry);
+}
+
+function toEntry({ manager, operation, apiVersion, time, fields, subresource }: Manager): ManagedFieldsEntry {
+  const fieldsV1 = fields as NonNullable<ManagedFieldsEntry['fieldsV1']>;
+  const entry: ManagedFieldsEntry =
+    time === undefined
+      ? { manager, operation, apiVersion, fieldsType: 'FieldsV1', fieldsV1 }
+      : { manager, operation, apiVersion, time, fieldsType: 'FieldsV1', fieldsV1 };
+  if (subresource !== '') entry.subresource = subresource;
+  return entry;
 }
 
 function compareManagers(left: Manager, right: Manager): number {

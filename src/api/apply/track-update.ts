@@ -2,6 +2,7 @@ import type { JsonObject } from '../json-value.ts';
 import type { KubeObject } from '../resource.ts';
 import type { TypeNode } from '../type-node.ts';
 import type { ManagedFieldsEntry } from '../types.gen.ts';
+import { createdFields } from './created-fields.ts';
 import { type Comparison, compareObjects, excludeFields } from './compare.ts';
 import { difference, EMPTY_SET, type FieldSet, isEmptySet, union, withoutSubtrees } from './field-set.ts';
 import {
@@ -47,7 +48,7 @@ export function trackUpdate(options: UpdateOptions): ManagedFieldsEntry[] {
   const submitted = options.new.metadata.managedFields;
   const subresource = options.subresource ?? '';
   const start = subresource === '' ? startingManagers(stored, submitted) : fromStored(stored);
-  if (old !== undefined && start.length === 0) return [];
+  if (start.length === 0) return old === undefined ? createdManagers(options) : [];
   const comparison = compareObjects(
     (old ?? {}) as unknown as JsonObject,
     options.new as unknown as JsonObject,
@@ -59,6 +60,12 @@ export function trackUpdate(options: UpdateOptions): ManagedFieldsEntry[] {
   if (isUntouched && isUnchanged(comparison)) return stored;
   const managers = updatedManagers(start, comparison, options);
   return toEntries(managers);
+}
+
+function createdManagers({ new: object, type, custom, ...options }: UpdateOptions): ManagedFieldsEntry[] {
+  const created = createdFields(object as unknown as JsonObject, type, custom);
+  const fields = withoutSubtrees(created, options.resetFields ?? EMPTY_SET);
+  return toEntries([updater(options, fields)]);
 }
 
 const isUnchanged = (comparison: Comparison): boolean =>
@@ -78,20 +85,27 @@ export function updatedManagers(
   });
   const owned = withoutSubtrees(written, options.resetFields ?? EMPTY_SET);
   if (!isEmptySet(owned)) {
-    const self: Manager = {
-      manager: options.manager === '' ? 'unknown' : options.manager,
-      operation: 'Update',
-      apiVersion: options.apiVersion,
-      subresource: options.subresource ?? '',
-      time: options.now,
-      fields: owned,
-    };
+    const self = updater(options, owned);
     const at = managers.findIndex((one) => isSameManager(one, self));
     const previous = managers[at];
     if (previous) managers[at] = { ...self, fields: union(previous.fields, owned) };
     else managers.push(self);
   }
   return capUpdateManagers(managers.filter((one) => !isEmptySet(one.fields)));
+}
+
+function updater(
+  options: Pick<UpdateOptions, 'manager' | 'apiVersion' | 'subresource' | 'now'>,
+  fields: FieldSet,
+): Manager {
+  return {
+    manager: options.manager === '' ? 'unknown' : options.manager,
+    operation: 'Update',
+    apiVersion: options.apiVersion,
+    subresource: options.subresource ?? '',
+    time: options.now,
+    fields,
+  };
 }
 
 /** Longest field manager name (FieldManagerMaxLength). */

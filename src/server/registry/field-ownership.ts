@@ -1,5 +1,5 @@
 import { applyPatch } from '../../api/apply/apply-patch.ts';
-import type { FieldSet } from '../../api/apply/field-set.ts';
+import { EMPTY_SET, type FieldSet } from '../../api/apply/field-set.ts';
 import { trackUpdate } from '../../api/apply/track-update.ts';
 import { copyJson, type JsonObject } from '../../api/json-value.ts';
 import { apiVersionOf } from '../../api/resource.ts';
@@ -57,5 +57,6 @@ export function fieldOwnership(options: OwnershipOptions): Pick<ObjectSchema, 'a
 }
 
 function fieldSet(fields: readonly string[]): FieldSet {
+  if (fields.length === 0) return EMPTY_SET;
   return Object.fromEntries(fields.map((field) => [`f:${field}`, {}]));
 }
