@@ -40,6 +40,7 @@ const DNS_SUBDOMAIN_MAX_BYTES = 253;
 
 /** RFC 1123 label: names of namespaces, containers, ports' volumes … */
 export function dns1123LabelProblems(value: string): Problems {
+  if (value.length <= DNS_LABEL_MAX_BYTES && label1123Regex.test(value)) return NONE;
   const problems: string[] = [];
   if (byteLength(value) > DNS_LABEL_MAX_BYTES) problems.push(tooManyCharacters(DNS_LABEL_MAX_BYTES));
   if (!label1123Regex.test(value)) {
@@ -59,6 +60,7 @@ export function dns1123LabelProblems(value: string): Problems {
 
 /** RFC 1123 subdomain: names of most objects. */
 export function dns1123SubdomainProblems(value: string): Problems {
+  if (value.length <= DNS_SUBDOMAIN_MAX_BYTES && subdomain1123Regex.test(value)) return NONE;
   const problems: string[] = [];
   if (byteLength(value) > DNS_SUBDOMAIN_MAX_BYTES) problems.push(tooManyCharacters(DNS_SUBDOMAIN_MAX_BYTES));
   if (!subdomain1123Regex.test(value)) {
@@ -114,6 +116,7 @@ export function pathSegmentProblems(value: string): Problems {
 
 /** Key of a label or annotation, taint, condition type: `[prefix/]name`. Also upstream's "qualified name". */
 export function labelKeyProblems(value: string): Problems {
+  if (value.length <= DNS_LABEL_MAX_BYTES && namePartRegex.test(value)) return NONE;
   const charset = regexProblem(
     "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
     NAME_PART,
@@ -144,6 +147,7 @@ export function labelKeyProblems(value: string): Problems {
 
 /** Value of a label; may be empty. */
 export function labelValueProblems(value: string): Problems {
+  if (value.length <= DNS_LABEL_MAX_BYTES && labelValueRegex.test(value)) return NONE;
   const problems: string[] = [];
   if (byteLength(value) > DNS_LABEL_MAX_BYTES) problems.push(tooManyBytes(DNS_LABEL_MAX_BYTES));
   if (!labelValueRegex.test(value)) {

@@ -10,6 +10,7 @@ import type { Datastore } from '../datastore/port.ts';
 import type { Clock } from '../lib/clock.ts';
 import { LIMITS } from '../lib/limits.ts';
 import type { Logger } from '../lib/log.ts';
+import { AdmissionChain } from './admission/chain.ts';
 import type { AdmissionContext, AdmissionPlugin } from './admission/port.ts';
 import { WebhookMetrics } from './admission/webhook/metrics.ts';
 import { Aggregator } from './aggregator/aggregator.ts';
@@ -186,7 +187,7 @@ class KedgeApiServer implements ApiServer {
   async start(): Promise<void> {
     const { definitions, serviceCidr, nodePorts = NODE_PORTS, clock, log } = this.#options;
     const allocators = createAllocators({ serviceCidr, nodePorts, random: (below) => randomInt(below) });
-    const admission: AdmissionPlugin[] = [];
+    const admission = new AdmissionChain();
     const reviews = laterReviews(() => this.#security?.reviews);
     const engine: Engine = {
       datastore: this.#front.observed(this.#options.datastore),
@@ -218,7 +219,7 @@ class KedgeApiServer implements ApiServer {
       webhookMetrics: this.#webhookMetrics,
       isStarted: () => this.#isStarted,
     });
-    admission.push(...this.#front.timed([...plugins, ...own]));
+    admission.use(this.#front.timed([...plugins, ...own]));
     await bootstrap({
       client: this.#serverClient,
       serves: (resource) => this.registry.find(resource) !== undefined,

@@ -47,12 +47,7 @@ class Creation {
     return isPresent ? undefined : EMPTY_SET;
   }
 
-  #value(
-    value: unknown,
-    type: TypeNode | undefined,
-    level: Level,
-    isPresent: boolean,
-  ): FieldSet | undefined {
+  #value(value: unknown, type: TypeNode | undefined, level: Level, isPresent: boolean): FieldSet | undefined {
     if (Array.isArray(value))
       return isAssociative(type) && value.length > 0 ? this.#items(value, type, isPresent) : EMPTY_SET;
     if (!isObject(value) || !isGranularMap(type) || isEmptyObject(value)) return EMPTY_SET;
@@ -90,6 +85,7 @@ function isEmptyObject(value: object): boolean {
 /** In the order of path elements. */
 function sortedNames(object: JsonObject): readonly string[] {
   const names = Object.keys(object);
-  for (let at = 1; at < names.length; at++) if ((names[at - 1] ?? '') > (names[at] ?? '')) return names.sort();
+  for (let at = 1; at < names.length; at++)
+    if ((names[at - 1] ?? '') > (names[at] ?? '')) return names.sort();
   return names;
 }

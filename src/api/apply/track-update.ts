@@ -2,8 +2,8 @@ import type { JsonObject } from '../json-value.ts';
 import type { KubeObject } from '../resource.ts';
 import type { TypeNode } from '../type-node.ts';
 import type { ManagedFieldsEntry } from '../types.gen.ts';
-import { createdFields } from './created-fields.ts';
 import { type Comparison, compareObjects, excludeFields } from './compare.ts';
+import { createdFields } from './created-fields.ts';
 import { difference, EMPTY_SET, type FieldSet, isEmptySet, union, withoutSubtrees } from './field-set.ts';
 import {
   capUpdateManagers,

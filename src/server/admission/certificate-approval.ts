@@ -9,7 +9,7 @@ import { refuse } from './refuse.ts';
 export function certificateApproval(authorizer: Authorizer): AdmissionPlugin {
   return {
     name: 'CertificateApproval',
-    handles: ({ operation, resource, subresource }) =>
+    concerns: ({ operation, resource, subresource }) =>
       operation === 'UPDATE' &&
       subresource === 'approval' &&
       resource.resource === certificateSigningRequests.resource &&

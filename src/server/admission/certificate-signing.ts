@@ -15,7 +15,7 @@ const REQUESTS: ReadonlySet<string> = new Set([
 export function certificateSigning(authorizer: Authorizer): AdmissionPlugin {
   return {
     name: 'CertificateSigning',
-    handles: ({ operation, resource, subresource }) =>
+    concerns: ({ operation, resource, subresource }) =>
       operation === 'UPDATE' &&
       subresource === 'status' &&
       resource.group === certificateSigningRequests.group &&

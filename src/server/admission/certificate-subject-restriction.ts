@@ -10,7 +10,7 @@ const MASTERS = 'system:masters';
 /** Nobody asks for a client certificate of `system:masters`: it could never be taken back. */
 export const certificateSubjectRestriction: AdmissionPluginFactory = () => ({
   name: 'CertificateSubjectRestriction',
-  handles: ({ operation, resource, subresource }) =>
+  concerns: ({ operation, resource, subresource }) =>
     operation === 'CREATE' &&
     subresource === '' &&
     resource.resource === certificateSigningRequests.resource &&

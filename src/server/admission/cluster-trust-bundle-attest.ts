@@ -9,11 +9,11 @@ import { refuse } from './refuse.ts';
 export function clusterTrustBundleAttest(authorizer: Authorizer): AdmissionPlugin {
   return {
     name: 'ClusterTrustBundleAttest',
-    handles: ({ operation, resource, object }) =>
+    concerns: ({ operation, resource }) =>
       (operation === 'CREATE' || operation === 'UPDATE') &&
-      object !== undefined &&
       resource.resource === clusterTrustBundles.resource &&
       resource.group === clusterTrustBundles.group,
+    handles: ({ object }) => object !== undefined,
     validate(attributes) {
       const { spec } = attributes.object as ClusterTrustBundle;
       const signerName = spec?.signerName ?? '';

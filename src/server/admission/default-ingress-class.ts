@@ -10,7 +10,7 @@ const CLASS_ANNOTATION = 'kubernetes.io/ingress.class';
 export function defaultIngressClass(): AdmissionPlugin {
   return {
     name: 'DefaultIngressClass',
-    handles: ({ operation, resource, subresource }) =>
+    concerns: ({ operation, resource, subresource }) =>
       operation === 'CREATE' && subresource === '' && resource.resource === 'ingresses',
     async mutate(attributes) {
       const ingress = attributes.object as Ingress;

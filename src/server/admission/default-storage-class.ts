@@ -8,7 +8,7 @@ import type { AdmissionPlugin } from './port.ts';
 export function defaultStorageClass(): AdmissionPlugin {
   return {
     name: 'DefaultStorageClass',
-    handles: ({ operation, resource, subresource }) =>
+    concerns: ({ operation, resource, subresource }) =>
       operation === 'CREATE' && subresource === '' && resource.resource === 'persistentvolumeclaims',
     async mutate({ object, client }) {
       const { spec, metadata } = object as PersistentVolumeClaim;

@@ -11,7 +11,7 @@ const covers = (toleration: Toleration, key: string): boolean =>
 export function defaultTolerationSeconds(): AdmissionPlugin {
   return {
     name: 'DefaultTolerationSeconds',
-    handles: ({ operation, resource, subresource }) =>
+    concerns: ({ operation, resource, subresource }) =>
       subresource === '' &&
       (operation === 'CREATE' || operation === 'UPDATE') &&
       resource.group === '' &&

@@ -2,7 +2,7 @@ import { compareQuantities, parseQuantity } from '../../api/quantity.ts';
 import { limitRanges } from '../../api/resources.gen.ts';
 import type { Container, LimitRangeItem, PersistentVolumeClaim, Pod, Quantity } from '../../api/types.gen.ts';
 import { addTo, raiseTo } from '../resources/pod-template/pod-defaults.ts';
-import type { AdmissionAttributes, AdmissionPlugin } from './port.ts';
+import type { AdmissionAttributes, AdmissionPlugin, AdmissionTarget } from './port.ts';
 import { createsPod, joinReasons, refuse } from './refuse.ts';
 
 const ANNOTATION = 'kubernetes.io/limit-ranger';
@@ -12,7 +12,7 @@ type ResourceList = Record<string, Quantity>;
 export function limitRanger(): AdmissionPlugin {
   return {
     name: 'LimitRanger',
-    handles: (attributes) => createsPod(attributes) || writesClaim(attributes),
+    concerns: (target) => createsPod(target) || writesClaim(target),
     async mutate(attributes) {
       if (!createsPod(attributes)) return;
       const items = await itemsOf(attributes);
@@ -29,7 +29,7 @@ export function limitRanger(): AdmissionPlugin {
   };
 }
 
-function writesClaim({ operation, resource, subresource }: AdmissionAttributes): boolean {
+function writesClaim({ operation, resource, subresource }: AdmissionTarget): boolean {
   return (
     (operation === 'CREATE' || operation === 'UPDATE') &&
     subresource === '' &&

@@ -18,7 +18,7 @@ function isNamespace({ resource }: AdmissionAttributes): boolean {
 export function namespaceLifecycle({ cacheOf }: Pick<AdmissionContext, 'cacheOf'>): AdmissionPlugin {
   return {
     name: 'NamespaceLifecycle',
-    handles: ({ operation }) => operation !== 'CONNECT',
+    concerns: ({ operation }) => operation !== 'CONNECT',
     // Before other plugins look for things in the namespace, so that its absence is what the client hears.
     mutate(attributes) {
       const { operation, namespace, name } = attributes;

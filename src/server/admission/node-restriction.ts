@@ -24,7 +24,8 @@ const GOVERNED: ReadonlySet<string> = new Set([
  */
 export const nodeRestriction: AdmissionPluginFactory = ({ nodeGraph }): AdmissionPlugin => ({
   name: 'NodeRestriction',
-  handles: ({ user, resource }) => nodeNameOf(user) !== undefined && GOVERNED.has(keyOf(resource)),
+  concerns: ({ resource }) => GOVERNED.has(keyOf(resource)),
+  handles: ({ user }) => nodeNameOf(user) !== undefined,
   validate(attributes) {
     const node = nodeNameOf(attributes.user);
     const why = node === undefined ? undefined : refusal(node, attributes, nodeGraph);

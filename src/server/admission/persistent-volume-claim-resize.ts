@@ -9,7 +9,7 @@ import { refuse } from './refuse.ts';
 export function persistentVolumeClaimResize(): AdmissionPlugin {
   return {
     name: 'PersistentVolumeClaimResize',
-    handles: ({ operation, resource, subresource }) =>
+    concerns: ({ operation, resource, subresource }) =>
       operation === 'UPDATE' && subresource === '' && resource.resource === 'persistentvolumeclaims',
     async validate(attributes) {
       const { spec, status } = attributes.object as PersistentVolumeClaim;

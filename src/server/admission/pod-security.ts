@@ -27,7 +27,7 @@ const WORKLOADS: ReadonlySet<string> = new Set([
 export function podSecurity(): AdmissionPlugin {
   return {
     name: 'PodSecurity',
-    handles: ({ operation, resource, subresource }) =>
+    concerns: ({ operation, resource, subresource }) =>
       (operation === 'CREATE' || operation === 'UPDATE') &&
       ((resource.resource === 'pods' && (subresource === '' || subresource === 'ephemeralcontainers')) ||
         (subresource === '' && WORKLOADS.has(resource.resource))),

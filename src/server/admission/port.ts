@@ -23,13 +23,18 @@ export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
 export interface AdmissionPlugin {
   /** As upstream names it, such as `NamespaceLifecycle`. */
   readonly name: string;
-  /** Whether the plugin wants to see this request at all; cheap, runs on every write. All by default. */
+  /** What the plugin has to do with at all. Asked once for each, so nothing else may decide it. Everything by default. */
+  readonly concerns?: (target: AdmissionTarget) => boolean;
+  /** Whether it wants to see this request, of those that concern it; cheap, runs on each. All by default. */
   readonly handles?: (attributes: AdmissionAttributes) => boolean;
   /** May change `attributes.object` in place. */
   readonly mutate?: (attributes: AdmissionAttributes) => void | Promise<void>;
   /** Must not change anything. */
   readonly validate?: (attributes: AdmissionAttributes) => void | Promise<void>;
 }
+
+/** What is written how: a few hundred at most. */
+export type AdmissionTarget = Pick<AdmissionAttributes, 'operation' | 'resource' | 'subresource'>;
 
 /** What is about to happen. */
 export interface AdmissionAttributes {

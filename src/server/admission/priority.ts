@@ -20,7 +20,7 @@ interface Resolved {
 export function priority(): AdmissionPlugin {
   return {
     name: 'Priority',
-    handles: ({ operation, resource, subresource }) =>
+    concerns: ({ operation, resource, subresource }) =>
       subresource === '' &&
       (operation === 'CREATE' || operation === 'UPDATE') &&
       ((resource.group === '' && resource.resource === 'pods') || resource.resource === 'priorityclasses'),

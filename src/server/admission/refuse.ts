@@ -1,5 +1,5 @@
 import { type ApiError, forbidden } from '../../api/status.ts';
-import type { AdmissionAttributes } from './port.ts';
+import type { AdmissionAttributes, AdmissionTarget } from './port.ts';
 
 /** Upstream's `admission.NewForbidden`: names the object, or what its name will start with. */
 export function refuse({ resource, name, object }: AdmissionAttributes, why: string): ApiError {
@@ -12,7 +12,7 @@ export function joinReasons(reasons: readonly string[]): string {
 }
 
 /** Whether the request creates a pod itself, not one of its subresources. */
-export function createsPod({ operation, resource, subresource }: AdmissionAttributes): boolean {
+export function createsPod({ operation, resource, subresource }: AdmissionTarget): boolean {
   return (
     operation === 'CREATE' && subresource === '' && resource.group === '' && resource.resource === 'pods'
   );

@@ -10,10 +10,11 @@ export class Reinvocation {
   isReinvoke = false;
   /** Somebody changed the object in a way that others may want to see. */
   isWanted = false;
-  readonly #state = new Map<string, unknown>();
+  #state: Map<string, unknown> | undefined;
 
   /** What the plugin keeps for the length of the request. */
   stateOf<T>(plugin: string, make: () => T): T {
+    this.#state ??= new Map();
     if (!this.#state.has(plugin)) this.#state.set(plugin, make());
     return this.#state.get(plugin) as T;
   }

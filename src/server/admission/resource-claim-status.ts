@@ -20,7 +20,7 @@ const VERBS = ['update', 'patch'];
 export function resourceClaimStatus(authorizer: Authorizer): AdmissionPlugin {
   return {
     name: 'ResourceClaimStatusAuthorization',
-    handles: ({ operation, resource, subresource }) =>
+    concerns: ({ operation, resource, subresource }) =>
       operation === 'UPDATE' &&
       subresource === 'status' &&
       resource.resource === resourceClaims.resource &&

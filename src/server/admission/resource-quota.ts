@@ -26,8 +26,9 @@ export function resourceQuota({ cacheOf }: Pick<AdmissionContext, 'cacheOf'>): A
   const reserved = new Map<string, Reservation[]>();
   return {
     name: 'ResourceQuota',
-    handles: ({ operation, subresource, namespace }) =>
-      namespace !== '' && subresource === '' && (operation === 'CREATE' || operation === 'UPDATE'),
+    concerns: ({ operation, subresource }) =>
+      subresource === '' && (operation === 'CREATE' || operation === 'UPDATE'),
+    handles: ({ namespace }) => namespace !== '',
     validate(attributes) {
       const { namespace, object } = attributes;
       const cache = cacheOf(resourceQuotas);

@@ -9,7 +9,7 @@ import { createsPod, refuse } from './refuse.ts';
 export function runtimeClass(): AdmissionPlugin {
   return {
     name: 'RuntimeClass',
-    handles: createsPod,
+    concerns: createsPod,
     async mutate(attributes) {
       const { spec } = attributes.object as Pod;
       if (!spec?.runtimeClassName) return;

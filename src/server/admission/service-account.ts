@@ -18,7 +18,7 @@ const SUFFIX_LETTERS = 'bcdfghjklmnpqrstvwxz2456789';
 export function serviceAccount(): AdmissionPlugin {
   return {
     name: 'ServiceAccount',
-    handles: createsPod,
+    concerns: createsPod,
     async mutate(attributes) {
       const pod = attributes.object as Pod;
       const { spec } = pod;

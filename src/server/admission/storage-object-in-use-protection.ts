@@ -10,7 +10,7 @@ const FINALIZERS: Readonly<Record<string, string>> = {
 export function storageObjectInUseProtection(): AdmissionPlugin {
   return {
     name: 'StorageObjectInUseProtection',
-    handles: ({ operation, resource, subresource }) =>
+    concerns: ({ operation, resource, subresource }) =>
       operation === 'CREATE' && subresource === '' && Object.hasOwn(FINALIZERS, resource.resource),
     mutate({ object, resource }) {
       const finalizer = FINALIZERS[resource.resource];

@@ -7,7 +7,7 @@ const NOT_READY = 'node.kubernetes.io/not-ready';
 export function taintNodesByCondition(): AdmissionPlugin {
   return {
     name: 'TaintNodesByCondition',
-    handles: ({ operation, resource, subresource }) =>
+    concerns: ({ operation, resource, subresource }) =>
       operation === 'CREATE' && subresource === '' && resource.group === '' && resource.resource === 'nodes',
     mutate({ object }) {
       const node = object as Node;

@@ -23,11 +23,9 @@ export function createEscalationPlugin(options: {
   const { rbac, authorizer } = options;
   return {
     name: 'RBACEscalation',
-    handles: ({ operation, resource, user, object }) =>
-      resource.group === GROUP &&
-      object !== undefined &&
-      (operation === 'CREATE' || operation === 'UPDATE') &&
-      !user.groups.includes('system:masters'),
+    concerns: ({ operation, resource }) =>
+      resource.group === GROUP && (operation === 'CREATE' || operation === 'UPDATE'),
+    handles: ({ user, object }) => object !== undefined && !user.groups.includes('system:masters'),
     validate(attributes) {
       const { resource, object, oldObject } = attributes;
       if (!object) return;

@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../api/resource.ts';
 import { rfc3339 } from '../../lib/clock.ts';
+import type { Doing } from '../admission/chain.ts';
 import type { AdmissionAttributes, AdmissionOperation } from '../admission/port.ts';
 import { Reinvocation } from '../admission/reinvocation.ts';
 import type { StrategyContext } from './definition.ts';
@@ -35,7 +36,7 @@ class Attributes implements AdmissionAttributes {
   readonly client: AdmissionAttributes['client'];
   readonly clock: AdmissionAttributes['clock'];
   readonly warn: AdmissionAttributes['warn'];
-  readonly annotate: AdmissionAttributes['annotate'] = (key, value) => this.#request.annotate?.(key, value);
+  readonly annotate: AdmissionAttributes['annotate'];
   readonly #request: WriteRequest;
   readonly #deleteOptions: object | undefined;
 
@@ -55,6 +56,7 @@ class Attributes implements AdmissionAttributes {
     this.client = engine.client;
     this.clock = engine.clock;
     this.warn = request.warn;
+    this.annotate = request.annotate ?? unheard;
     this.#request = request;
     this.#deleteOptions = deleteOptions;
   }
@@ -63,6 +65,8 @@ class Attributes implements AdmissionAttributes {
     return operationOptions(this.operation, this.#request, this.#deleteOptions);
   }
 }
+
+const unheard = (): void => undefined;
 
 /** The resource in the version of the request; mostly that of the stored one. */
 function requestedResource(
@@ -97,45 +101,54 @@ function operationOptions(
 
 /**
  * Runs every mutating plugin in order, and all of them once more when a webhook or policy changed the object. True when
- * one of them saw the object and may have changed it.
+ * one of them saw the object and may have changed it. A promise only where a plugin answered with one.
  */
-export async function admitMutating(
+export function admitMutating(
   served: ServedResource,
   request: WriteRequest,
   admission: Admission,
-): Promise<boolean> {
+): boolean | Promise<boolean> {
   const attributes = new Attributes(served, request, admission);
+  const { mutating } = served.engine.admission.of(attributes);
   const { reinvocation } = attributes;
-  const touched = await mutateOnce(served, attributes);
-  if (!reinvocation.isWanted) return touched;
-  reinvocation.isReinvoke = true;
-  await mutateOnce(served, attributes);
-  return true;
-}
-
-async function mutateOnce(served: ServedResource, attributes: AdmissionAttributes): Promise<boolean> {
   let touched = false;
-  for (const plugin of served.engine.admission) {
-    if (!plugin.mutate || plugin.handles?.(attributes) === false) continue;
+  const mutate = (plugin: Doing<'mutate'>): void | Promise<void> => {
+    if (plugin.handles?.(attributes) === false) return;
     touched = true;
-    // Most answer at once; each await would cost a turn.
-    const running = plugin.mutate(attributes);
-    if (running) await running;
-  }
-  return touched;
+    return plugin.mutate(attributes);
+  };
+  const again = (): boolean | Promise<boolean> => {
+    if (!reinvocation.isWanted) return touched;
+    reinvocation.isReinvoke = true;
+    const running = inOrder(mutating, mutate);
+    return running ? running.then(() => true) : true;
+  };
+  const running = inOrder(mutating, mutate);
+  return running ? running.then(again) : again();
 }
 
-/** Runs every validating plugin in order; the first refusal ends it. */
-export async function admitValidating(
+/** Runs every validating plugin in order; the first refusal ends it. A promise only where a plugin answered with one. */
+export function admitValidating(
   served: ServedResource,
   request: WriteRequest,
   admission: Admission,
-): Promise<void> {
+): void | Promise<void> {
   const attributes = new Attributes(served, request, admission);
-  for (const plugin of served.engine.admission) {
-    if (!plugin.validate || plugin.handles?.(attributes) === false) continue;
-    const running = plugin.validate(attributes);
-    if (running) await running;
+  const { validating } = served.engine.admission.of(attributes);
+  return inOrder(validating, (plugin): void | Promise<void> => {
+    if (plugin.handles?.(attributes) !== false) return plugin.validate(attributes);
+  });
+}
+
+/** One after another. Most plugins answer at once, and then so does this: each await would cost a turn. */
+function inOrder<P>(
+  plugins: readonly P[],
+  run: (plugin: P) => void | Promise<void>,
+  from = 0,
+): void | Promise<void> {
+  for (let at = from; at < plugins.length; at++) {
+    const running = run(plugins[at] as P);
+    if (running) return running.then(() => inOrder(plugins, run, at + 1));
   }
 }
 

@@ -5,6 +5,7 @@ import {
   type ApiError,
   alreadyExists,
   apiError,
+  type FieldError,
   forbidden,
   invalid,
   isAlreadyExists,
@@ -18,10 +19,10 @@ import { validateMetadata } from './metadata-validation.ts';
 import type { ServedResource, WriteRequest, Written } from './served-resource.ts';
 
 /**
- * Stores a new object. `object` belongs to the engine from here on and ends as what was stored.
+ * Stores a new object. `object` belongs to the engine from here on and ends as what was stored. Throws or rejects.
  * default → mutating admission → prepare → default → validate → validating admission → commit.
  */
-export async function createObject(
+export function createObject(
   served: ServedResource,
   request: WriteRequest,
   object: KubeObject,
@@ -40,8 +41,8 @@ export async function createObject(
   return admitAndStoreNew(served, request, object);
 }
 
-/** The half of a create that create-by-update and create-by-apply share. */
-export async function admitAndStoreNew(
+/** The half of a create that create-by-update and create-by-apply share. Throws or rejects. */
+export function admitAndStoreNew(
   served: ServedResource,
   request: WriteRequest,
   object: KubeObject,
@@ -51,22 +52,30 @@ export async function admitAndStoreNew(
     const why = 'create not allowed while custom resource definition is terminating';
     throw forbidden(served.definition.resource, name, why);
   }
-  const touched = await admitMutating(served, request, {
-    operation: 'CREATE',
-    subresource: '',
-    object,
-    name,
-  });
-  matchNamespace(object.metadata, served.definition.resource.namespaced, request.namespace);
-  dedupeOwners(object.metadata);
-  const generated = name === '' && Boolean(object.metadata.generateName);
+  const store = (touched: boolean): Promise<Written> => {
+    matchNamespace(object.metadata, served.definition.resource.namespaced, request.namespace);
+    dedupeOwners(object.metadata);
+    const isGenerated = name === '' && Boolean(object.metadata.generateName);
+    return isGenerated
+      ? storeGenerated(served, request, object, touched)
+      : storeNew(served, request, object, touched);
+  };
+  const touched = admitMutating(served, request, { operation: 'CREATE', subresource: '', object, name });
+  return typeof touched === 'boolean' ? store(touched) : touched.then(store);
+}
+
+/** Tries other names while the one made up is taken. */
+async function storeGenerated(
+  served: ServedResource,
+  request: WriteRequest,
+  object: KubeObject,
+  touched: boolean,
+): Promise<Written> {
   for (let attempt = 1; ; attempt++) {
-    const candidate = generated ? copyJson(object) : object;
     try {
-      return { object: await storeNew(served, request, candidate, touched), created: true };
+      return await storeNew(served, request, copyJson(object), touched);
     } catch (error) {
-      if (!generated || !isAlreadyExists(error) || attempt >= LIMITS.registry.generateNameAttempts)
-        throw error;
+      if (!isAlreadyExists(error) || attempt >= LIMITS.registry.generateNameAttempts) throw error;
     }
   }
 }
@@ -76,46 +85,41 @@ async function storeNew(
   request: WriteRequest,
   object: KubeObject,
   defaultAgain: boolean,
-): Promise<KubeObject> {
+): Promise<Written> {
   const { definition, engine } = served;
   const { strategy } = definition;
-  const context = strategyContext(served, request);
   fillSystemFields(object.metadata, engine.clock);
   if (hasStatus(served) && !strategy?.keepsStatusOnCreate) delete (object as { status?: unknown }).status;
   if (hasGeneration(served, object)) object.metadata.generation = 1;
   object.apiVersion = apiVersionOf(definition.resource);
   object.kind = definition.resource.kind;
-  await strategy?.prepareCreate?.(object, context);
+  if (strategy?.prepareCreate) await strategy.prepareCreate(object, strategyContext(served, request));
   let stored = false;
   try {
     if (defaultAgain || strategy?.prepareCreate) applyDefaults(served, object);
     validateNew(served, object);
-    for (const text of strategy?.warnings?.(object, undefined) ?? []) request.warn(text);
-    await admitValidating(served, request, {
-      operation: 'CREATE',
-      subresource: '',
-      object,
-      name: object.metadata.name ?? '',
-    });
-    await commitNew(served, request, object);
-    stored = !request.dryRun;
-    return object;
+    if (strategy?.warnings) for (const text of strategy.warnings(object, undefined)) request.warn(text);
+    const { name = '' } = object.metadata;
+    const admitted = admitValidating(served, request, { operation: 'CREATE', subresource: '', object, name });
+    // Each await costs a turn.
+    if (admitted) await admitted;
+    if (request.dryRun) pretendToCommit(served, object);
+    else {
+      const result = await commitObject(served, object, 0);
+      if (!result.ok) throw existsError(served, object);
+      stored = true;
+    }
+    return { object, created: true };
   } finally {
     // What `prepareCreate` took (addresses, ports) goes back when nothing came of it.
-    if (!stored) strategy?.afterDelete?.(object, context);
+    if (!stored) strategy?.afterDelete?.(object, strategyContext(served, request));
   }
 }
 
-async function commitNew(served: ServedResource, request: WriteRequest, object: KubeObject): Promise<void> {
-  const { cache } = served;
+function pretendToCommit(served: ServedResource, object: KubeObject): void {
   const { namespace, name = '' } = object.metadata;
-  if (request.dryRun) {
-    encodeForStorage(object);
-    if (cache.get(namespace, name)) throw existsError(served, object);
-    return;
-  }
-  const result = await commitObject(served, object, 0);
-  if (!result.ok) throw existsError(served, object);
+  encodeForStorage(object);
+  if (served.cache.get(namespace, name)) throw existsError(served, object);
 }
 
 function existsError(served: ServedResource, object: KubeObject): ApiError {
@@ -133,17 +137,19 @@ function existsError(served: ServedResource, object: KubeObject): ApiError {
   });
 }
 
+const NO_ERRORS: readonly FieldError[] = [];
+
 /** Throws 422 with everything that is wrong with a new object. */
 function validateNew(served: ServedResource, object: KubeObject): void {
   const { definition, schema } = served;
   const { resource, strategy, validateName = dns1123SubdomainProblems } = definition;
-  const errors = [
-    ...validateMetadata(object.metadata, resource.namespaced, validateName),
-    ...schema.validate(object),
-    ...(strategy?.validate?.(object) ?? []),
-    ...(strategy?.validateNew?.(object) ?? []),
-  ];
-  if (errors.length > 0) throw invalid(resource, object.metadata.name ?? '', errors);
+  const inMetadata = validateMetadata(object.metadata, resource.namespaced, validateName);
+  const inSchema = schema.validate(object);
+  const own = strategy?.validate?.(object) ?? NO_ERRORS;
+  const ofNew = strategy?.validateNew?.(object) ?? NO_ERRORS;
+  if (inMetadata.length + inSchema.length + own.length + ofNew.length === 0) return;
+  const errors = [...inMetadata, ...inSchema, ...own, ...ofNew];
+  throw invalid(resource, object.metadata.name ?? '', errors);
 }
 
 /** Defaults that are constant, then those that depend on other fields. */

@@ -25,7 +25,7 @@ export function validateMetadata(metadata: ObjectMeta, namespaced: boolean, rule
   } else if (metadata.namespace) {
     errors.push(forbiddenField('metadata.namespace', 'not allowed on this type'));
   }
-  errors.push(...validateCommon(metadata), ...validateFinalizers(metadata.finalizers ?? []));
+  for (const error of validateCommon(metadata)) errors.push(error);
   return errors;
 }
 
@@ -51,15 +51,24 @@ export function validateMetadataUpdate(metadata: ObjectMeta, old: ObjectMeta): F
     if (metadata[field] !== old[field] && (metadata[field] || old[field]))
       errors.push(invalidValue(`metadata.${field}`, metadata[field], IMMUTABLE));
   }
-  errors.push(...validateCommon(metadata), ...validateFinalizers(metadata.finalizers ?? []));
+  for (const error of validateCommon(metadata)) errors.push(error);
   return errors;
 }
 
-function validateCommon(metadata: ObjectMeta): FieldError[] {
+const NONE: readonly FieldError[] = [];
+
+function validateCommon({
+  labels,
+  annotations,
+  ownerReferences,
+  finalizers,
+}: ObjectMeta): readonly FieldError[] {
+  if (!labels && !annotations && !ownerReferences && !finalizers) return NONE;
   return [
-    ...validateLabels(metadata.labels, 'metadata.labels'),
-    ...validateAnnotations(metadata.annotations ?? {}),
-    ...validateOwners(metadata.ownerReferences ?? []),
+    ...validateLabels(labels, 'metadata.labels'),
+    ...validateAnnotations(annotations ?? {}),
+    ...validateOwners(ownerReferences ?? []),
+    ...validateFinalizers(finalizers ?? []),
   ];
 }
 

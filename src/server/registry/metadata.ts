@@ -11,13 +11,14 @@ const MAX_GENERATED_LENGTH = 63;
 
 /** Drops what only the server may set, before a create. */
 export function wipeSystemFields(metadata: ObjectMeta): void {
-  delete metadata.resourceVersion;
-  delete metadata.uid;
-  delete metadata.creationTimestamp;
-  delete metadata.deletionTimestamp;
-  delete metadata.deletionGracePeriodSeconds;
-  delete metadata.selfLink;
-  delete metadata.generation;
+  // Looked for first: removing what is not there costs more than that.
+  if (metadata.resourceVersion !== undefined) delete metadata.resourceVersion;
+  if (metadata.uid !== undefined) delete metadata.uid;
+  if (metadata.creationTimestamp !== undefined) delete metadata.creationTimestamp;
+  if (metadata.deletionTimestamp !== undefined) delete metadata.deletionTimestamp;
+  if (metadata.deletionGracePeriodSeconds !== undefined) delete metadata.deletionGracePeriodSeconds;
+  if (metadata.selfLink !== undefined) delete metadata.selfLink;
+  if (metadata.generation !== undefined) delete metadata.generation;
 }
 
 /** Gives a new object its identity. */

@@ -5,7 +5,7 @@ import type { FieldError } from '../../api/status.ts';
 import type { Client, Patch } from '../../client/port.ts';
 import type { Datastore } from '../../datastore/port.ts';
 import type { Clock } from '../../lib/clock.ts';
-import type { AdmissionPlugin } from '../admission/port.ts';
+import type { AdmissionChain } from '../admission/chain.ts';
 import type { WatchCache } from '../watchcache/port.ts';
 import type { Allocators, ResourceDefinition, Reviews, UserInfo } from './definition.ts';
 
@@ -51,7 +51,7 @@ export interface ServedResource {
 export interface Engine {
   readonly datastore: Datastore;
   readonly clock: Clock;
-  readonly admission: readonly AdmissionPlugin[];
+  readonly admission: AdmissionChain;
   /** Reads and writes as the server itself. */
   readonly client: Client;
   readonly allocators: Allocators;

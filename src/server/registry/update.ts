@@ -88,7 +88,8 @@ async function tryUpdate(
   const taken = { prepared: false, stored: false };
   try {
     await prepare(served, request, { object, old, view, managed: change.managed === true, taken });
-    await admitValidating(served, request, admissionOf(view, object, old));
+    const admitted = admitValidating(served, request, admissionOf(view, object, old));
+    if (admitted) await admitted;
     if (isLastFinalizerGone(served, object, old))
       return await deleteDuringUpdate(served, request, { object, old, revision });
     if (isUnchanged(object, old) && !(await isStale(served, request, old)))
@@ -125,12 +126,13 @@ async function prepare(
   if (view.name === '' && hasStatus(served)) keepStatus(object, old);
   carrySystemFields(object.metadata, old.metadata);
   if (!update.managed) recordManager(served, request, old, object, view);
-  await admitMutating(served, request, admissionOf(view, object, old));
+  const admitted = admitMutating(served, request, admissionOf(view, object, old));
+  if (typeof admitted !== 'boolean') await admitted;
   matchNamespace(object.metadata, resource.namespaced, request.namespace);
   dedupeOwners(object.metadata);
   if (view.prepare) view.prepare(object, old);
   else if (view.name === '') {
-    await strategy?.prepareUpdate?.(object, old, strategyContext(served, request));
+    if (strategy?.prepareUpdate) await strategy.prepareUpdate(object, old, strategyContext(served, request));
     // From here on what it took (addresses, ports) has to be given back if nothing comes of the update.
     update.taken.prepared = true;
   }
