@@ -161,9 +161,14 @@ class SqliteStore implements SqliteDatastore {
     return [...merged.values()].sort((a, b) => a.revision - b.revision).slice(0, limit);
   }
 
-  async commit(writes: readonly Write[], durability: Durability = 'durable'): Promise<CommitResult> {
-    this.#checkOpen();
-    checkWrites(writes);
+  /** No async function: what it waits for is the one promise there has to be for each write. */
+  commit(writes: readonly Write[], durability: Durability = 'durable'): Promise<CommitResult> {
+    try {
+      this.#checkOpen();
+      checkWrites(writes);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return durability === 'volatile' ? this.#commitVolatile(writes) : this.#commitDurable(writes);
   }
 
@@ -267,12 +272,10 @@ class SqliteStore implements SqliteDatastore {
     if (this.#inFlight || (this.#queue.length === 0 && !this.#needsMaintenance())) return;
     const batches = this.#takeBatches();
     this.#crowd -= this.#crowd / 8;
-    const writes = batches.reduce((sum, batch) => sum + batch.writes.length, 0);
+    const writes = batches.flatMap((batch) => batch.writes);
     const firstRevision = this.#nextRevision + LIMITS.datastore.revisionGap;
-    const reserved = this.#reservationFor(firstRevision + writes);
-    const flush = this.#overlay.unstored(
-      this.#flushWanted ? undefined : batches.flatMap((batch) => batch.writes.map((write) => write.key)),
-    );
+    const reserved = this.#reservationFor(firstRevision + writes.length);
+    const flush = this.#flushWanted ? this.#overlay.unstored() : this.#overlay.unstoredOf(writes);
     const volatileFolders =
       this.#unstoredFolders.size > 0 || flush.length > 0 || this.#closing
         ? this.#overlay.folders({ closing: this.#closing !== undefined })
@@ -280,7 +283,7 @@ class SqliteStore implements SqliteDatastore {
     const newFolders = [...this.#unstoredFolders];
     let commit: ReturnType<typeof buildCommit>;
     try {
-      commit = buildCommit({ batches, firstRevision, flush, reserved, volatileFolders });
+      commit = buildCommit({ batches, writes, firstRevision, flush, reserved, volatileFolders });
     } catch (error) {
       // No memory for the message: nothing was sent, and whoever waits must hear of it.
       for (const batch of batches) batch.reject(error as Error);
@@ -296,7 +299,7 @@ class SqliteStore implements SqliteDatastore {
         const { outcomes, lastRevision } = readCommit(batches, response, this.revision);
         this.#inFlight = undefined;
         if (lastRevision > 0) this.#nextRevision = lastRevision + 1;
-        for (const { changes } of outcomes) this.#overlay.replaced(changes.map((change) => change.key));
+        for (const { changes } of outcomes) this.#overlay.replaced(changes);
         // The thread gets what waits before the answers of this one are given: both go on at the same time.
         if (this.#queue.length > 0) this.#tryDispatch();
         for (const { batch, changes, result } of outcomes) {
@@ -307,8 +310,8 @@ class SqliteStore implements SqliteDatastore {
       (error: Error) => {
         this.#inFlight = undefined;
         // Nobody knows what of it reached the disk, so its revisions are not used again.
-        this.#nextRevision = firstRevision + writes;
-        this.#log.error('commit failed, nothing of it was kept', { writes, error });
+        this.#nextRevision = firstRevision + writes.length;
+        this.#log.error('commit failed, nothing of it was kept', { writes: writes.length, error });
         for (const batch of batches) batch.reject(error);
         throw error;
       },

@@ -11,6 +11,8 @@ export interface Batch {
 
 export interface GroupOptions {
   readonly batches: readonly Batch[];
+  /** All of theirs. */
+  readonly writes: readonly Write[];
   readonly firstRevision: number;
   readonly flush: ReturnType<VolatileOverlay['unstored']>;
   readonly reserved: number | undefined;
@@ -19,8 +21,7 @@ export interface GroupOptions {
 
 /** The message that commits a group, and the buffers it hands over. */
 export function buildCommit(options: GroupOptions): { request: CommitRequest; transfer: ArrayBuffer[] } {
-  const { batches, firstRevision, reserved, volatileFolders } = options;
-  const writes = batches.flatMap((batch) => batch.writes);
+  const { batches, writes, firstRevision, reserved, volatileFolders } = options;
   const values = pack(writes.map((write) => write.value));
   const flush = options.flush.length === 0 ? undefined : toRows(options.flush);
   const request: CommitRequest = {
@@ -57,16 +58,20 @@ export function readCommit(
   const outcomes = batches.map((batch, index): Outcome => {
     const conflict = response.conflicts[index];
     const changes: Change[] = [];
-    const revisions = batch.writes.map(({ key, value, decoded }) => {
+    const revisions: number[] = [];
+    for (const { key, value, decoded } of batch.writes) {
       const written = response.revisions[at] as number;
       const createRevision = response.createRevisions[at++] as number;
-      if (written === 0) return newest;
+      if (written === 0) {
+        revisions.push(newest);
+        continue;
+      }
       newest = lastRevision = written;
       const type = value === undefined ? 'delete' : 'put';
       const bytes = value ?? deleted[deletedAt++] ?? new Uint8Array();
       changes.push({ type, key, value: bytes, revision: written, createRevision, volatile: false, decoded });
-      return written;
-    });
+      revisions.push(written);
+    }
     const result: CommitResult = conflict
       ? { ok: false, key: conflict.key, current: conflict.current }
       : { ok: true, revision: newest, revisions };

@@ -118,11 +118,19 @@ export class VolatileOverlay {
     return toChange(version);
   }
 
-  /** Versions that the disk lacks: all of them, or those of `keys`. */
-  unstored(keys?: Iterable<string>): readonly Version[] {
-    const candidates =
-      keys === undefined ? this.#newest.values() : [...keys].map((key) => this.#newest.get(key));
-    return [...candidates].filter((version) => version !== undefined && needsStoring(version)) as Version[];
+  /** Versions that the disk lacks. */
+  unstored(): readonly Version[] {
+    return [...this.#newest.values()].filter(needsStoring);
+  }
+
+  /** Those of the keys that these writes are about. */
+  unstoredOf(writes: Iterable<{ readonly key: string }>): readonly Version[] {
+    const found: Version[] = [];
+    for (const { key } of writes) {
+      const version = this.#newest.get(key);
+      if (version !== undefined && needsStoring(version)) found.push(version);
+    }
+    return found;
   }
 
   /** The disk has these now. What nobody wrote since leaves memory. */
@@ -137,9 +145,9 @@ export class VolatileOverlay {
     }
   }
 
-  /** A durable write replaced these keys on disk. */
-  replaced(keys: Iterable<string>): void {
-    for (const key of keys) {
+  /** Durable writes replaced these keys on disk. */
+  replaced(changes: Iterable<{ readonly key: string }>): void {
+    for (const { key } of changes) {
       const version = this.#newest.get(key);
       if (!version) continue;
       if (!version.stored) this.#unstoredBytes -= costOf(version);

@@ -1,4 +1,12 @@
-import type { Datastore, Write } from '../../datastore/port.ts';
+import type {
+  Change,
+  ChangesOptions,
+  CommitResult,
+  Datastore,
+  Durability,
+  ListOptions,
+  Write,
+} from '../../datastore/port.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { HistogramSeries, MetricRegistry } from '../../lib/metrics.ts';
 import type { AdmissionOperation, AdmissionPlugin } from '../admission/port.ts';
@@ -61,24 +69,66 @@ export function observedDatastore(datastore: Datastore, registry: MetricRegistry
     help: 'Writes that the datastore refused or failed.',
     labels: ['operation', 'type'],
   });
-  const commit: Datastore['commit'] = (writes, durability) => {
-    const startMs = clock.monotonicMs();
-    const committed = datastore.commit(writes, durability);
+  return new ObservedDatastore(datastore, {
+    begin: () => clock.monotonicMs(),
+    done(writes, startMs) {
+      durations.of(...labelsOf(writes)).observe((clock.monotonicMs() - startMs) / 1000);
+    },
+    failed: (writes) => errors.add(labelsOf(writes)),
+  });
+}
+
+interface CommitObserver {
+  begin(): number;
+  done(writes: readonly Write[], startMs: number): void;
+  failed(writes: readonly Write[]): void;
+}
+
+class ObservedDatastore implements Datastore {
+  readonly #datastore: Datastore;
+  readonly #observer: CommitObserver;
+
+  constructor(datastore: Datastore, observer: CommitObserver) {
+    this.#datastore = datastore;
+    this.#observer = observer;
+  }
+  get revision(): number {
+    return this.#datastore.revision;
+  }
+  get compactedRevision(): number {
+    return this.#datastore.compactedRevision;
+  }
+  get(key: string, revision?: number): ReturnType<Datastore['get']> {
+    return this.#datastore.get(key, revision);
+  }
+  list(options: ListOptions): ReturnType<Datastore['list']> {
+    return this.#datastore.list(options);
+  }
+  count(prefix: string, revision?: number): Promise<number> {
+    return this.#datastore.count(prefix, revision);
+  }
+  changes(options: ChangesOptions): ReturnType<Datastore['changes']> {
+    return this.#datastore.changes(options);
+  }
+  compact(revision: number): Promise<void> {
+    return this.#datastore.compact(revision);
+  }
+  subscribe(listener: (changes: readonly Change[]) => void): () => void {
+    return this.#datastore.subscribe(listener);
+  }
+  close(): Promise<void> {
+    return this.#datastore.close();
+  }
+
+  commit(writes: readonly Write[], durability?: Durability): Promise<CommitResult> {
+    const startMs = this.#observer.begin();
+    const committed = this.#datastore.commit(writes, durability);
     committed.then(
-      () => durations.of(...labelsOf(writes)).observe((clock.monotonicMs() - startMs) / 1000),
-      () => errors.add(labelsOf(writes)),
+      () => this.#observer.done(writes, startMs),
+      () => this.#observer.failed(writes),
     );
     return committed;
-  };
-  return new Proxy(datastore, {
-    get(target, property) {
-      if (property !== 'commit') {
-        const value: unknown = Reflect.get(target, property, target);
-        return typeof value === 'function' ? value.bind(target) : value;
-      }
-      return commit;
-    },
-  });
+  }
 }
 
 function labelsOf([write]: readonly Write[]): [operation: string, type: string] {

@@ -62,3 +62,16 @@ test('thousands of changes that nobody lists are not remembered one by one', () 
   records.set(record('last'));
   expect(paths(records.all)).toEqual(['last']);
 });
+
+test('more changes than are remembered leave the order right', () => {
+  const records = new SortedRecords();
+  records.set(record('n-50'));
+  const before = records.all;
+  for (let n = 5000; n > 0; n--) records.set(record(`n-${n}`));
+  const all = Array.from({ length: 5000 }, (_, at) => `n-${at + 1}`).sort(compareKeys);
+  expect(paths(before)).toEqual(['n-50']);
+  expect(paths(records.all)).toEqual(all);
+  records.set(record('a'));
+  records.delete(all[0]!);
+  expect(paths(records.all)).toEqual(['a', ...all.slice(1)]);
+});
