@@ -358,7 +358,7 @@ class KedgeApiServer implements ApiServer {
   #handlerContext(): HandlerContext {
     const { clock, log, advertise } = this.#options;
     const { authenticator, authorizer } = this.#security!;
-    const { metrics, fairness, bodies, deadlines, long, watches } = this.#front;
+    const { metrics, fairness, bodies, deadlines, requests, long, watches } = this.#front;
     const discovery = new DiscoveryPages({
       endpoints: () => this.registry.endpoints,
       serverAddress: () => `${advertise.address}:${advertise.port}`,
@@ -400,6 +400,7 @@ class KedgeApiServer implements ApiServer {
       fairness,
       bodies,
       deadlines,
+      requests,
       long,
       metrics,
       audit: this.#options.audit,

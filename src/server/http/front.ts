@@ -11,6 +11,7 @@ import type { RequestDeadlines } from './handler.ts';
 import { LongRequests } from './long-requests.ts';
 import { Metrics } from './metrics.ts';
 import { collectRegistry, observedDatastore, timedPlugin } from './observers.ts';
+import { ReadRequests } from './read-requests.ts';
 import { Watches } from './watch-response.ts';
 
 /** What stands before every request and is shared by all of them: bounds, fairness, counts. */
@@ -21,6 +22,7 @@ export class Front {
   readonly bodies = new ByteBudget(LIMITS.http.bodiesBytes);
   readonly long = new LongRequests();
   readonly deadlines: RequestDeadlines;
+  readonly requests = new ReadRequests();
   readonly #clock: Clock;
 
   constructor(clock: Clock, registry: Registry) {

@@ -32,7 +32,8 @@ import type { LongRequests } from './long-requests.ts';
 import type { Metrics } from './metrics.ts';
 import { negotiate } from './negotiate.ts';
 import type { PathPages } from './path-pages.ts';
-import { parseRequest, type RequestInfo, type ResourceRequest } from './request-info.ts';
+import type { ReadRequests } from './read-requests.ts';
+import type { RequestInfo, ResourceRequest } from './request-info.ts';
 import { handleResource, type ResourceCall, type StreamHandlers } from './resource-handler.ts';
 import type { Watches } from './watch-response.ts';
 
@@ -47,6 +48,7 @@ export interface HandlerContext {
   readonly fairness: Fairness;
   readonly bodies: ByteBudget;
   readonly deadlines: RequestDeadlines;
+  readonly requests: ReadRequests;
   readonly long: LongRequests;
   readonly metrics: Metrics;
   /** Only where a policy asks for it. */
@@ -67,8 +69,6 @@ export interface RequestDeadlines {
   readonly request: Deadlines;
 }
 
-const NO_QUERY = new URLSearchParams();
-
 /** These wait most of the time: they take no seat, but there may only be so many. */
 const LONG_SUBRESOURCES = new Set(['log', 'exec', 'attach', 'portforward', 'proxy']);
 
@@ -83,10 +83,7 @@ export async function handleRequest(
   answered: () => void,
 ): Promise<void> {
   const startMs = context.clock.monotonicMs();
-  const { url } = request;
-  const mark = url.indexOf('?');
-  const path = mark < 0 ? url : url.slice(0, mark);
-  const query = mark < 0 ? NO_QUERY : new URLSearchParams(url.slice(mark + 1));
+  const { path, query, info } = context.requests.read(request.method, request.url);
   const held: Held = { release: () => {} };
   const exchange: { -readonly [K in keyof Exchange]: Exchange[K] } = {
     request,
@@ -105,11 +102,9 @@ export async function handleRequest(
     isServed: false,
     release: () => held.release(),
   };
-  let info: RequestInfo | undefined;
   let timer: Timer | undefined;
   try {
     prepareFields(request, exchange.fields);
-    info = parseRequest(request.method, path, query);
     if (!info) throw apiError('BadRequest', `cannot decode path ${JSON.stringify(path)}`);
     if (!isLong(info) && info.verb !== 'watch')
       timer = context.deadlines.request.start(() => void timeOut(exchange));
