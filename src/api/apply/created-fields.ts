@@ -33,9 +33,9 @@ class Creation {
     const set: Draft = isPresent ? {} : { '.': EMPTY_SET };
     const mayHold = isPresent && type?.shape === 'object' && !this.#custom;
     let count = 0;
-    for (const name of sortedNames(object)) {
+    for (const name of ownedNames(object, level)) {
       const value = object[name];
-      if (value === undefined || isUnowned(name, level)) continue;
+      if (value === undefined) continue;
       const holds = mayHold && ALWAYS_PRESENT.has(name);
       const below = level === 'root' && name === 'metadata' ? 'metadata' : 'below';
       const node = this.#value(value, type?.field(name), below, holds);
@@ -82,10 +82,17 @@ function isEmptyObject(value: object): boolean {
   return true;
 }
 
+/** Few enough to be put in order one by one. */
+const FEW = 16;
+
 /** In the order of path elements. */
-function sortedNames(object: JsonObject): readonly string[] {
-  const names = Object.keys(object);
-  for (let at = 1; at < names.length; at++)
-    if ((names[at - 1] ?? '') > (names[at] ?? '')) return names.sort();
-  return names;
+function ownedNames(object: JsonObject, level: Level): readonly string[] {
+  const names: string[] = [];
+  for (const name of Object.keys(object)) {
+    if (isUnowned(name, level)) continue;
+    let at = names.length;
+    for (; at > 0 && at < FEW && name < (names[at - 1] ?? ''); at--) names[at] = names[at - 1] ?? '';
+    names[at] = name;
+  }
+  return names.length > FEW ? names.sort() : names;
 }

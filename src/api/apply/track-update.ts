@@ -62,8 +62,8 @@ export function trackUpdate(options: UpdateOptions): ManagedFieldsEntry[] {
   return toEntries(managers);
 }
 
-function createdManagers({ new: object, type, custom, ...options }: UpdateOptions): ManagedFieldsEntry[] {
-  const created = createdFields(object as unknown as JsonObject, type, custom);
+function createdManagers(options: UpdateOptions): ManagedFieldsEntry[] {
+  const created = createdFields(options.new as unknown as JsonObject, options.type, options.custom);
   const fields = withoutSubtrees(created, options.resetFields ?? EMPTY_SET);
   return toEntries([updater(options, fields)]);
 }

@@ -1,6 +1,7 @@
 import { namespaces } from '../../api/resources.gen.ts';
 import { forbidden, namespaceTerminating, notFound } from '../../api/status.ts';
 import type { Namespace } from '../../api/types.gen.ts';
+import type { CachedObject } from '../watchcache/port.ts';
 import type { AdmissionAttributes, AdmissionContext, AdmissionPlugin } from './port.ts';
 
 /** Namespaces that a cluster cannot be without. */
@@ -16,6 +17,16 @@ function isNamespace({ resource }: AdmissionAttributes): boolean {
  * namespaces that a cluster needs stay.
  */
 export function namespaceLifecycle({ cacheOf }: Pick<AdmissionContext, 'cacheOf'>): AdmissionPlugin {
+  /** Of what was looked at; read once. */
+  const terminating = new WeakMap<CachedObject, boolean>();
+  const isTerminating = (cached: CachedObject): boolean => {
+    let is = terminating.get(cached);
+    if (is === undefined) {
+      is = (cached.object() as Namespace).status?.phase === 'Terminating';
+      terminating.set(cached, is);
+    }
+    return is;
+  };
   return {
     name: 'NamespaceLifecycle',
     concerns: ({ operation }) => operation !== 'CONNECT',
@@ -30,13 +41,13 @@ export function namespaceLifecycle({ cacheOf }: Pick<AdmissionContext, 'cacheOf'
       }
       if (namespace === '' || operation === 'DELETE' || attributes.resource.resource === ACCESS_REVIEW)
         return;
-      const found = cacheOf(namespaces)?.get(undefined, namespace)?.object() as Namespace | undefined;
+      const found = cacheOf(namespaces)?.get(undefined, namespace);
       if (found === undefined) throw notFound(namespaces, namespace);
-      if (operation === 'CREATE' && found.status?.phase === 'Terminating') throw terminating(attributes);
+      if (operation === 'CREATE' && isTerminating(found)) throw refusal(attributes);
     },
   };
 }
 
-function terminating({ resource, namespace, name, object }: AdmissionAttributes): Error {
+function refusal({ resource, namespace, name, object }: AdmissionAttributes): Error {
   return namespaceTerminating(resource, name || (object?.metadata.generateName ?? ''), namespace);
 }

@@ -69,14 +69,16 @@ export function writeRequestOf(
   patch?: Patch['type'],
 ): WriteRequest {
   const { query, user, warnings, annotations, request } = exchange;
-  const manager = query.get('fieldManager') ?? '';
-  const validation = query.get('fieldValidation') ?? '';
-  if (patch !== undefined || query.size > 0) refuseBad(query, info.verb, patch);
+  // Most writes ask for nothing.
+  const hasOptions = query.size > 0;
+  const manager = (hasOptions && query.get('fieldManager')) || '';
+  const validation = (hasOptions && query.get('fieldValidation')) || '';
+  if (hasOptions || patch !== undefined) refuseBad(query, info.verb, patch);
   return {
     user,
     namespace: info.namespace,
     name: info.name,
-    dryRun: query.has('dryRun'),
+    dryRun: hasOptions && query.has('dryRun'),
     fieldManager: manager || managerFrom(request.headers['user-agent']),
     fieldValidation: (validation || 'Warn') as FieldValidation,
     resource: info,

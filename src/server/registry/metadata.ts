@@ -1,7 +1,8 @@
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { badRequest } from '../../api/status.ts';
 import type { ObjectMeta } from '../../api/types.gen.ts';
 import { type Clock, rfc3339 } from '../../lib/clock.ts';
+import { flatRandomUUID } from '../../lib/uuid.ts';
 
 /** Upstream's alphabet for generated names: no vowels, nothing that is easily confused. */
 const SUFFIX_LETTERS = 'bcdfghjklmnpqrstvwxz2456789';
@@ -23,7 +24,7 @@ export function wipeSystemFields(metadata: ObjectMeta): void {
 
 /** Gives a new object its identity. */
 export function fillSystemFields(metadata: ObjectMeta, clock: Clock): void {
-  metadata.uid = randomUUID();
+  metadata.uid = flatRandomUUID();
   metadata.creationTimestamp = rfc3339(clock.now());
   if (!metadata.name && metadata.generateName) metadata.name = generateName(metadata.generateName);
 }
