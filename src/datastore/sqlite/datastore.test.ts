@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../lib/fake-clock.ts';
 import { silentLogger } from '../../lib/log.ts';
 import { openSqliteDatastore, type SqliteDatastore } from './datastore.ts';
-import { type CommitRequest, type Envelope, pack } from './protocol.ts';
+import type { CommitRequest, Envelope } from './protocol.ts';
 
 /** A thread that answers a commit when it is told to, and everything else at once. */
 class SlowThread extends EventEmitter {
@@ -25,8 +25,7 @@ class SlowThread extends EventEmitter {
     const next = this.#waiting.shift();
     if (!next) return false;
     const revisions = next.request.keys.map((_, at) => next.request.firstRevision + at);
-    const conflicts = revisions.map(() => undefined);
-    const response = { revisions, createRevisions: revisions, deleted: pack([]), conflicts };
+    const response = { revisions, createRevisions: revisions, deleted: undefined, conflicts: [] };
     this.emit('message', { id: next.id, response });
     return true;
   }

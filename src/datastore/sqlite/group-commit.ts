@@ -50,7 +50,7 @@ export function readCommit(
   response: CommitResponse,
   revision: number,
 ): { outcomes: readonly Outcome[]; lastRevision: number } {
-  const deleted = unpack(response.deleted);
+  const deleted = response.deleted ? unpack(response.deleted) : [];
   let newest = revision;
   let lastRevision = 0;
   let at = 0;

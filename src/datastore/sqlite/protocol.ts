@@ -72,9 +72,9 @@ export interface CommitResponse {
   /** For every write: its revision, 0 where it was not applied. */
   readonly revisions: readonly number[];
   readonly createRevisions: readonly number[];
-  /** The last values of what was deleted, in order. */
-  readonly deleted: Packed;
-  /** By batch. */
+  /** The last values of what was deleted, in order; absent where nothing was. */
+  readonly deleted: Packed | undefined;
+  /** By batch; empty where there is none. */
   readonly conflicts: readonly (Conflict | undefined)[];
 }
 
