@@ -272,7 +272,8 @@ class SqliteStore implements SqliteDatastore {
     if (this.#inFlight || (this.#queue.length === 0 && !this.#needsMaintenance())) return;
     const batches = this.#takeBatches();
     this.#crowd -= this.#crowd / 8;
-    const writes = batches.flatMap((batch) => batch.writes);
+    const writes: Write[] = [];
+    for (const batch of batches) for (const write of batch.writes) writes.push(write);
     const firstRevision = this.#nextRevision + LIMITS.datastore.revisionGap;
     const reserved = this.#reservationFor(firstRevision + writes.length);
     const flush = this.#flushWanted ? this.#overlay.unstored() : this.#overlay.unstoredOf(writes);

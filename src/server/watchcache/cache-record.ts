@@ -21,6 +21,8 @@ export interface RecordFactory {
   readonly prefix: string;
   readonly namespaced: boolean;
   readonly selectableFields: SelectableFields;
+  /** The values of `selectableFields`. */
+  readonly readers: readonly ((object: never) => string)[];
   readonly slabs: Slabs;
   readonly interner: Interner;
   readonly recent: RecentObjects;
@@ -82,7 +84,7 @@ export class CacheRecord implements CachedObject, Keeper {
     this.uid = uid;
     this.labels = interner.map(labels);
     this.owners = ownerReferences?.length ? ownerReferences.map((owner) => interner.string(owner.uid)) : NONE;
-    const readers = Object.values(factory.selectableFields);
+    const { readers } = factory;
     this.#selectable =
       readers.length === 0 ? NONE : readers.map((read) => interner.string(read(object as never) ?? ''));
     this.#offset = revisionOffset(bytes);
@@ -186,6 +188,8 @@ export class CacheRecord implements CachedObject, Keeper {
   }
 }
 
+type KeepingFactory = RecordFactory & { readonly upkeep: () => Upkeep };
+
 /** A record of a resource whose schema may change: what it shows is always as the schema of now wants it. */
 class KeptRecord extends CacheRecord {
   readonly #upkeep: () => Upkeep;
@@ -193,7 +197,7 @@ class KeptRecord extends CacheRecord {
   /** The schema under which the bytes are right. */
   #done: Upkeep | undefined;
 
-  constructor(factory: RecordFactory & { upkeep: () => Upkeep }, version: StoredVersion, isNew: boolean) {
+  constructor(factory: KeepingFactory, version: StoredVersion, isNew: boolean) {
     super(factory, version, isNew);
     this.#upkeep = factory.upkeep;
     this.#sizeBytes = version.value.length;
@@ -230,10 +234,12 @@ class KeptRecord extends CacheRecord {
 
 /** `isNew`: just written, perhaps under a schema that changed at the same time. */
 export function createRecord(factory: RecordFactory, version: StoredVersion, isNew = false): CacheRecord {
-  const { upkeep } = factory;
-  return upkeep
-    ? new KeptRecord({ ...factory, upkeep }, version, isNew)
-    : new CacheRecord(factory, version, isNew);
+  if (keepsUp(factory)) return new KeptRecord(factory, version, isNew);
+  return new CacheRecord(factory, version, isNew);
+}
+
+function keepsUp(factory: RecordFactory): factory is KeepingFactory {
+  return factory.upkeep !== undefined;
 }
 
 /** An object as its deletion shows it: the last state with the revision of the deletion. */

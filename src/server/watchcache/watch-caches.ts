@@ -78,12 +78,13 @@ class Hub implements WatchCaches {
   }
 
   async open<T extends KubeObject>(options: CacheOptions<T>): Promise<WatchCache> {
-    const { prefix } = options;
+    const { prefix, selectableFields = {} } = options;
     if (this.#feeds.has(prefix)) throw new Error(`${prefix} has a watch cache already`);
     const factory = {
       prefix,
       namespaced: options.resource.namespaced,
-      selectableFields: options.selectableFields ?? {},
+      selectableFields,
+      readers: Object.values(selectableFields),
       slabs: new Slabs(LIMITS.watch.slabBytes),
       interner: this.#interner,
       recent: this.#recent,
