@@ -364,6 +364,36 @@ describe('pod', () => {
     expect((await statusOf('lost'))?.state?.running).toBeDefined();
   });
 
+  it('waits for the image of a volume as for its own', async () => {
+    await board.boot();
+    const volumeMounts = [{ name: 'files', mountPath: '/files' }];
+    await board.create('shows', {
+      volumes: [{ name: 'files', image: { reference: 'absent:1' } }],
+      containers: [
+        { name: 'main', image: 'busybox', command: ['sleep', 'infinity'], volumeMounts },
+        { name: 'other', image: 'busybox', command: ['sleep', 'infinity'] },
+      ],
+    });
+    const waiting = async () =>
+      (await board.read('shows')).status?.containerStatuses?.map(({ state }) => state?.waiting);
+    await board.pass(500);
+    expect(await waiting()).toMatchObject([{ reason: 'ErrImagePull' }, { reason: 'ContainerCreating' }]);
+    await board.pass(3000);
+    const message = expect.stringContaining('Back-off pulling image "absent:1": ErrImagePull: ');
+    expect(await waiting()).toMatchObject([
+      { reason: 'ImagePullBackOff', message },
+      { reason: 'ContainerCreating' },
+    ]);
+    expect(board.events).toEqual(
+      expect.arrayContaining(['Pulling: Pulling image "absent:1"', 'Failed: Error: ErrImagePull']),
+    );
+    expect(board.events.filter((event) => event.startsWith('FailedMount'))).toEqual([]);
+    board.runtime.addImage('absent:1');
+    await board.pass(10_000);
+    // What follows is a mount, which the conformance tests see on a real board.
+    expect(await waiting()).toEqual([{ reason: 'ContainerCreating' }, { reason: 'ContainerCreating' }]);
+  });
+
   it('names a missing ConfigMap and starts as soon as it is there', async () => {
     await board.boot();
     await board.create('needy', {

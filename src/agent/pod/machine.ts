@@ -80,11 +80,7 @@ function reduce(state: PodState, event: PodEvent, at: Instant, actions: PodActio
     case 'volumesReady':
       return { ...state, volumes: { is: 'done' } };
     case 'volumesFailed':
-      actions.push({ type: 'event', warning: true, reason: 'FailedMount', message: event.message });
-      return {
-        ...state,
-        volumes: failedStep(state.volumes.is === 'busy' ? state.volumes.failures : 0, event.message, at),
-      };
+      return { ...state, volumes: volumesFailed(state, event, at, actions) };
     case 'sandboxReady':
       return { ...state, sandbox: { is: 'done' }, ips: event.ips };
     case 'sandboxFailed':
@@ -157,6 +153,19 @@ function withPod(state: PodState, pod: Pod, at: Instant): PodState {
   };
 }
 
+/** A missing image has been told already, as that of a container, and has a back-off of its own. */
+function volumesFailed(
+  { volumes }: PodState,
+  { message, image }: Extract<PodEvent, { type: 'volumesFailed' }>,
+  at: Instant,
+  actions: PodAction[],
+): PodState['volumes'] {
+  const failures = volumes.is === 'busy' ? volumes.failures : 0;
+  if (image) return { is: 'idle', failures, retryAt: at.monoMs + image.retryMs, message, image };
+  actions.push({ type: 'event', warning: true, reason: 'FailedMount', message });
+  return failedStep(failures, message, at);
+}
+
 /** Two seconds, doubled to about two minutes: what upstream's workers do between syncs that fail. */
 function failedStep(failures: number, message: string, at: Instant): PodState['volumes'] {
   const delayMs = Math.min(2000 * 2 ** failures, 122_000);
@@ -166,7 +175,7 @@ function failedStep(failures: number, message: string, at: Instant): PodState['v
 /** A thing the pod waits for has changed: whatever waits may try again now, crash back-off excepted. */
 function retryWaiting(state: PodState): PodState {
   const now = (step: PodState['volumes']): PodState['volumes'] =>
-    step.is === 'idle' ? { is: 'idle', failures: step.failures } : step;
+    step.is === 'idle' && step.image === undefined ? { is: 'idle', failures: step.failures } : step;
   return {
     ...state,
     volumes: now(state.volumes),

@@ -74,7 +74,8 @@ function prepare(state: PodState, at: Instant, actions: PodAction[]): PodState {
   let { volumes, sandbox } = state;
   if (volumes.is === 'idle' && (volumes.retryAt ?? 0) <= at.monoMs) {
     actions.push({ type: 'mountVolumes' });
-    volumes = { is: 'busy', failures: volumes.failures };
+    const { failures, image } = volumes;
+    volumes = { is: 'busy', failures, ...(image ? { image } : {}) };
   }
   if (sandbox.is === 'idle' && (sandbox.retryAt ?? 0) <= at.monoMs) {
     const fresh = sandbox.failures > 0 || state.containers.some((record) => record.id !== '');

@@ -100,9 +100,24 @@ export interface ResizeProblem {
 
 /** One attempt at a time of something the pod needs before its containers. */
 export type Step =
-  | { readonly is: 'idle'; readonly retryAt?: number; readonly failures: number; readonly message?: string }
-  | { readonly is: 'busy'; readonly failures: number }
+  | {
+      readonly is: 'idle';
+      readonly retryAt?: number;
+      readonly failures: number;
+      readonly message?: string;
+      readonly image?: MissingImage;
+    }
+  | { readonly is: 'busy'; readonly failures: number; readonly image?: MissingImage }
   | { readonly is: 'done' };
+
+/** A volume that shows an image which is not to be had; containers that mount it wait for that reason. */
+export interface MissingImage {
+  readonly volume: string;
+  readonly reason: string;
+  readonly message: string;
+  /** When another try makes sense. */
+  readonly retryMs: number;
+}
 
 export interface PodState {
   readonly pod: Pod;
@@ -149,7 +164,7 @@ export type PodEvent =
       readonly asOfMono: number;
     }
   | { readonly type: 'volumesReady' }
-  | { readonly type: 'volumesFailed'; readonly message: string }
+  | { readonly type: 'volumesFailed'; readonly message: string; readonly image?: MissingImage }
   | { readonly type: 'sandboxReady'; readonly ips: readonly string[] }
   | { readonly type: 'sandboxFailed'; readonly message: string }
   | {

@@ -172,8 +172,14 @@ function containerState(state: PodState, record: ContainerRecord, over: boolean)
   }
 }
 
-/** Upstream's default for what has not begun. */
-function waitingBefore(state: PodState, record: ContainerRecord): { reason: string } {
+/** Upstream's default for what has not begun, unless the image of a volume it mounts is missing. */
+function waitingBefore(
+  state: PodState,
+  { spec, ...record }: ContainerRecord,
+): { reason: string; message?: string } {
+  const image = state.volumes.is === 'done' ? undefined : state.volumes.image;
+  if (image && spec.volumeMounts?.some(({ name }) => name === image.volume))
+    return { reason: image.reason, message: image.message };
   const inits = (state.pod.spec?.initContainers ?? []).length > 0;
   const pending = inits && (record.kind === 'main' ? !state.initialized : record.kind !== 'ephemeral');
   return { reason: pending ? 'PodInitializing' : 'ContainerCreating' };

@@ -6,8 +6,10 @@ import { LIMITS } from '../../lib/limits.ts';
 import { errorText } from '../../lib/log.ts';
 import type { DownwardContext } from '../env/fields.ts';
 import { ensurePodFiles, writePodFiles } from '../files/pod-files.ts';
+import { ImageError } from '../images/image-manager.ts';
 import type { CheckTarget } from '../probes/check.ts';
 import { Prober } from '../probes/prober.ts';
+import { VolumeError } from '../volumes/volume-manager.ts';
 import { containerId } from './container-id.ts';
 import { runHook } from './hooks.ts';
 import { initialState, next } from './machine.ts';
@@ -15,7 +17,7 @@ import { wakeAt } from './plan.ts';
 import { containerResources } from './resources.ts';
 import { sandboxConfig } from './sandbox-config.ts';
 import { startContainer, type Tell } from './start-container.ts';
-import type { Instant, PodAction, PodEvent, PodState } from './state.ts';
+import type { Instant, MissingImage, PodAction, PodEvent, PodState } from './state.ts';
 import { podStatus } from './status.ts';
 import type { WorkerDeps } from './worker-deps.ts';
 
@@ -171,7 +173,7 @@ export class PodWorker {
       await this.#deps.volumes.mountAll(this.pod, this.downward());
       this.dispatch({ type: 'volumesReady' });
     } catch (error) {
-      this.dispatch({ type: 'volumesFailed', message: errorText(error) });
+      this.dispatch({ type: 'volumesFailed', message: errorText(error), ...missingImage(error) });
     }
   }
 
@@ -339,4 +341,10 @@ export class PodWorker {
     this.stop();
     onGone(uid);
   }
+}
+
+function missingImage(error: unknown): { image?: MissingImage } {
+  if (!(error instanceof VolumeError && error.cause instanceof ImageError)) return {};
+  const { reason, message, retryMs } = error.cause;
+  return { image: { volume: error.volume, reason, message, retryMs } };
 }

@@ -36,6 +36,16 @@ interface Mounted {
   gone: boolean;
 }
 
+/** A volume that could not be mounted, in upstream's words; `cause` is what its kind said. */
+export class VolumeError extends Error {
+  override readonly name = 'VolumeError';
+  readonly volume: string;
+  constructor(volume: string, cause: unknown) {
+    super(`MountVolume.SetUp failed for volume "${volume}" : ${errorText(cause)}`, { cause });
+    this.volume = volume;
+  }
+}
+
 /** Wall clock: when the first of them has to be made anew. */
 function dueMs({ volumes }: Mounted): number | undefined {
   const due = [...volumes.values()].flatMap(({ refreshAtMs }) => refreshAtMs ?? []);
@@ -56,7 +66,7 @@ export class VolumeManager {
     return podDirs(this.#options.dataDir, this.#options.stateDir, pod.metadata.uid ?? '');
   }
 
-  /** Mounts every volume of the pod; idempotent. Rejects naming the first that fails, in upstream's form. */
+  /** Mounts every volume of the pod; idempotent. Rejects with a `VolumeError` of the first that fails. */
   async mountAll(pod: Pod, downward: DownwardContext): Promise<void> {
     await this.#exclusively(pod, (mounted) => this.#mount(pod, downward, mounted, false));
   }
@@ -160,9 +170,7 @@ export class VolumeManager {
           nowMs: clock.now(),
         })
         .catch((cause) => {
-          throw new Error(`MountVolume.SetUp failed for volume "${volume.name}" : ${errorText(cause)}`, {
-            cause,
-          });
+          throw new VolumeError(volume.name, cause);
         });
       await this.#own(pod, result);
       mounted.volumes.set(volume.name, result);
