@@ -1,6 +1,12 @@
 import { BlockList, isIP } from 'node:net';
-import { invalidValue } from '../../api/field-errors.ts';
-import { inclusiveRange, portNameProblems, portNumberProblems } from '../../api/names.ts';
+import { invalidValue, required } from '../../api/field-errors.ts';
+import {
+  dns1123LabelProblems,
+  dns1123SubdomainProblems,
+  inclusiveRange,
+  portNameProblems,
+  portNumberProblems,
+} from '../../api/names.ts';
 import type { FieldError } from '../../api/status.ts';
 import type { IntOrString } from '../../api/types.gen.ts';
 
@@ -79,6 +85,19 @@ export function ordinaryAddress(field: string, value: string): FieldError[] {
 }
 
 const UNSPECIFIED = rangeOf('0.0.0.0/32', '::/128');
+
+/** A name of at least two parts, with or without the dot that ends it. */
+export function domainName(field: string, value: string): FieldError[] {
+  if (value === '') return [required(field)];
+  const name = value.endsWith('.') ? value.slice(0, -1) : value;
+  const problems = dns1123SubdomainProblems(name);
+  if (problems.length > 0) return [invalidValue(field, name, problems.join(','))];
+  const labels = name.split('.');
+  if (labels.length < 2)
+    return [invalidValue(field, name, 'should be a domain with at least two segments separated by dots')];
+  const wrong = labels.find((label) => dns1123LabelProblems(label).length > 0);
+  return wrong === undefined ? [] : [invalidValue(field, wrong, dns1123LabelProblems(wrong).join(','))];
+}
 
 /** `10.0.0.0/8` */
 export function cidr(field: string, value: string): FieldError[] {

@@ -323,6 +323,36 @@ const REFUSED: readonly Case[] = [
     'endpoints[0].addresses[0]: Invalid value: "169.254.169.254": may not be in the link-local range (169.254.0.0/16, fe80::/10)',
   ],
   [
+    'endpointslices.discovery.k8s.io',
+    { 'endpoints/0/addresses': ['fd00::1'] },
+    'endpoints[0].addresses[0]: Invalid value: "fd00::1": must be an IPv4 address',
+  ],
+  [
+    'endpointslices.discovery.k8s.io',
+    { addressType: 'IPv6' },
+    'endpoints[0].addresses[0]: Invalid value: "10.0.0.1": must be an IPv6 address',
+  ],
+  [
+    'endpointslices.discovery.k8s.io',
+    { addressType: 'FQDN', 'endpoints/0/addresses': ['alone'] },
+    'endpoints[0].addresses[0]: Invalid value: "alone": should be a domain with at least two segments separated by dots',
+  ],
+  [
+    'endpointslices.discovery.k8s.io',
+    { addressType: 'FQDN', 'endpoints/0/addresses': [''] },
+    'endpoints[0].addresses[0]: Required value',
+  ],
+  [
+    'endpointslices.discovery.k8s.io',
+    { 'endpoints/0/hints': { forZones: [{ name: 'a' }, { name: 'a' }] } },
+    'endpoints[0].hints.forZones[1].name: Duplicate value: "a"',
+  ],
+  [
+    'endpointslices.discovery.k8s.io',
+    { 'endpoints/0/hints': { forNodes: Array(9).fill({ name: 'a' }) } },
+    'endpoints[0].hints.forNodes: Too many: 9: must have at most 8 items',
+  ],
+  [
     'endpoints',
     { subsets: [{ addresses: [{ ip: '127.0.0.1' }] }] },
     'subsets[0].addresses[0].ip: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)',
