@@ -262,6 +262,73 @@ describe('pod', () => {
     expect((await board.read('third')).status?.phase).toBe('Running');
   });
 
+  it('fails when it was bound past the scheduler to a node that has no room or is not meant for it', async () => {
+    await board.boot();
+    const asking = (cpu: string, more: object = {}) => ({
+      containers: [{ name: 'main', image: 'busybox', resources: { requests: { cpu } } }],
+      ...more,
+    });
+    const cpus = Number((await board.client.get(nodes, { name: 'board' })).status?.allocatable?.['cpu']);
+    const half = `${cpus * 500}m`;
+    await board.create('half', asking(half));
+    await board.pass(300);
+    await board.create('more', asking(`${cpus * 500 + 1}m`));
+    await board.create('critical', asking(`${cpus}`, { priority: 2_000_001_000 }));
+    await board.create('elsewhere', { nodeSelector: { 'kubernetes.io/hostname': 'other' } });
+    await board.create('unknown', {
+      containers: [{ name: 'main', image: 'busybox', resources: { requests: { 'example.com/thing': '7' } } }],
+    });
+    await board.pass(300);
+    const lacking = `Node didn't have enough resource: cpu, requested: ${cpus * 500 + 1}, used: ${cpus * 500}, capacity: ${cpus * 1000}`;
+    expect((await board.read('more')).status).toMatchObject({
+      phase: 'Failed',
+      reason: 'OutOfcpu',
+      message: `Pod was rejected: ${lacking}`,
+    });
+    expect(board.events).toContain(`OutOfcpu: ${lacking}`);
+    expect((await board.read('elsewhere')).status).toMatchObject({
+      phase: 'Failed',
+      reason: 'NodeAffinity',
+      message:
+        "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
+    });
+    for (const name of ['half', 'critical', 'unknown'])
+      expect((await board.read(name)).status?.phase).toBe('Running');
+    // Of two that come together one is taken.
+    await board.client.delete(pods, at('critical'), { gracePeriodSeconds: 0 });
+    await board.pass(300);
+    await Promise.all(['one', 'two'].map((name) => board.create(name, asking(half))));
+    await board.pass(300);
+    const phases = ['one', 'two'].map(async (name) => (await board.read(name)).status?.phase);
+    expect((await Promise.all(phases)).sort()).toEqual(['Failed', 'Running']);
+    // Taken from the API at once, it counts no more, although it may still be ending.
+    await board.client.delete(pods, at('half'), { gracePeriodSeconds: 0 });
+    await board.pass(300);
+    await board.create('again', asking(half));
+    await board.pass(300);
+    expect((await board.read('again')).status?.phase).toBe('Running');
+  });
+
+  it('fails on a node whose taint drives it away, and goes on where it ran before', async () => {
+    await board.boot();
+    await board.create('before');
+    await board.pass(300);
+    const spec = { taints: [{ key: 'a', value: 'b', effect: 'NoExecute' }] };
+    await board.client.patch(nodes, { name: 'board' }, { type: 'merge', body: { spec } });
+    await board.pass(300);
+    await board.create('after');
+    const tolerations = [{ key: 'a', operator: 'Exists' }];
+    await board.create('tolerant', { tolerations });
+    await board.pass(300);
+    expect((await board.read('after')).status).toMatchObject({
+      phase: 'Failed',
+      reason: 'TaintToleration',
+      message:
+        "Pod was rejected: Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate",
+    });
+    for (const name of ['before', 'tolerant']) expect((await board.read(name)).status?.phase).toBe('Running');
+  });
+
   it('kills what ignores SIGTERM when the grace period is over, not before', async () => {
     await board.boot();
     await board.create('deaf', {

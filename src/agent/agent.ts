@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { nodes, pods, services } from '../api/resources.gen.ts';
-import type { Service, Taint } from '../api/types.gen.ts';
+import type { Node, Service, Taint } from '../api/types.gen.ts';
 import type { EventRecorder } from '../client/event-recorder.ts';
 import type { InformerFactory } from '../client/informer.ts';
 import type { NodeApi } from '../client/node-port.ts';
@@ -137,6 +137,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const pulled = new PulledImages(join(dataDir, 'pulled-images.json'));
   const images = new ImageManager({ runtime, clock, pulled });
   const statuses = new StatusWriter({ client, clock, log });
+  const nodeInformer = informers.for<Node>(nodes, { fieldSelector: `metadata.name=${nodeName}` });
   const serviceInformer = informers.for<Service>(services);
   const podManager = new PodManager({
     checkpoint,
@@ -155,6 +156,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       log,
       ...(options.isolation === undefined ? {} : { isolation: options.isolation }),
       settings: () => settings,
+      node: () => nodeInformer.store.get(undefined, nodeName),
       services: () => serviceInformer.store.list(),
       starts: new Semaphore(LIMITS.agent.concurrentStarts),
       sandboxes: new Semaphore(LIMITS.agent.concurrentSandboxes),
@@ -177,7 +179,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     facts,
     reservedBytes: LIMITS.agent.reservedMemoryBytes,
     pressure: () => monitor.pressure,
-    informer: informers.for(nodes, { fieldSelector: `metadata.name=${nodeName}` }),
+    informer: nodeInformer,
   });
   const monitor = new HealthMonitor({
     runtime,

@@ -1,8 +1,18 @@
-import type { NodeSelectorRequirement, NodeSelectorTerm } from '../api/types.gen.ts';
+import type { NodeSelectorRequirement, NodeSelectorTerm, Pod } from '../api/types.gen.ts';
 
 export interface SelectableNode {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
+}
+
+/** The test of what a pod requires of a node's labels and name; `undefined` where it requires nothing. */
+export function requiredNodes({ spec }: Pod): ((node: SelectableNode) => boolean) | undefined {
+  const { nodeSelector = {}, affinity } = spec ?? {};
+  const terms = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+  const hasSelector = Object.keys(nodeSelector).length > 0;
+  if (!hasSelector && !terms) return undefined;
+  return (node) =>
+    (!hasSelector || matchesLabels(node, nodeSelector)) && (!terms || matchesAnyTerm(node, terms));
 }
 
 /** Terms are alternatives; one without any requirement matches nothing (core/v1 NodeSelectorTerm). */

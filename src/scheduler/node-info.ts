@@ -1,8 +1,8 @@
 import type { HostPort } from '../api/host-ports.ts';
+import { type Amounts, add, noAmounts, parseAmounts } from '../api/pod-requests.ts';
 import { wholeValue } from '../api/quantity.ts';
 import type { Node, Taint } from '../api/types.gen.ts';
 import type { PodInfo } from './pod-info.ts';
-import { type Amounts, add, noAmounts, parseAmounts } from './resources.ts';
 
 /** A node and what its pods, assumed ones included, take of it. */
 export class NodeInfo {

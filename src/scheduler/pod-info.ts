@@ -1,7 +1,7 @@
 import { type HostPort, hostPortsOf } from '../api/host-ports.ts';
 import { NOTHING, type Selector, selectorFromObject } from '../api/labels.ts';
+import { type Amounts, podRequests } from '../api/pod-requests.ts';
 import type { Pod, PodAffinityTerm } from '../api/types.gen.ts';
-import { type Amounts, podRequests } from './resources.ts';
 
 /** A pod as the scheduler works with it: what its plugins ask for again and again, read once. */
 export interface PodInfo {

@@ -1,11 +1,12 @@
-import type { Pod } from '../../api/types.gen.ts';
+import { nodes } from '../../api/resources.gen.ts';
+import type { Node, Pod } from '../../api/types.gen.ts';
 import type { Informer } from '../../client/informer.ts';
 import { sleep } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import { errorText } from '../../lib/log.ts';
 import type { Container, RuntimeEvent, Sandbox } from '../../runtime/port.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { refusal } from './admission.ts';
+import { type Refusal, refusal } from './admission.ts';
 import { LABEL, observed } from './labels.ts';
 import { resizeProblem } from './resize.ts';
 import { terminationMessage } from './termination-message.ts';
@@ -165,22 +166,26 @@ export class PodManager {
   async #firstSight(worker: PodWorker, uid: string): Promise<void> {
     const inherited = await this.#inherited;
     if (inherited.has(uid)) return this.#observe([worker]);
-    this.#admit(worker);
+    await this.#admit(worker);
     const asOfMono = this.#deps.clock.monotonicMs();
     worker.dispatch({ type: 'observed', sandbox: undefined, containers: [], asOfMono });
   }
 
-  /** Pods that have not ended here, but for this one. */
-  #others(worker: PodWorker): readonly Pod[] {
+  /** Pods that were taken and have not ended here, but for this one. */
+  #others(worker: PodWorker): readonly PodWorker[] {
     const over = new Set(['terminated', 'released', 'gone']);
-    return [...this.#workers.values()]
-      .filter((one) => one !== worker && !over.has(one.state.stage.is))
-      .map(({ pod }) => pod);
+    return [...this.#workers.values()].filter(
+      (one) =>
+        one !== worker &&
+        !over.has(one.state.stage.is) &&
+        (one.state.observed || one.pod.status?.startTime !== undefined),
+    );
   }
 
   #tellDesired(worker: PodWorker, pod: Pod): void {
     const { allocatable } = this.#deps.settings();
-    const resize = resizeProblem(pod, worker.state.containers, this.#others(worker), allocatable);
+    const others = this.#others(worker).map((one) => one.pod);
+    const resize = resizeProblem(pod, worker.state.containers, others, allocatable);
     worker.dispatch({ type: 'desired', pod, ...(resize === undefined ? {} : { resize }) });
   }
 
@@ -191,12 +196,29 @@ export class PodManager {
   }
 
   /** A pod that this node cannot take fails before anything of it is made. */
-  #admit(worker: PodWorker): void {
-    const refused = refusal(worker.pod, this.#others(worker));
+  async #admit(worker: PodWorker): Promise<void> {
+    let refused = this.#refusal(worker, this.#deps.node());
+    // A label or taint may have come just before the pod, and be on its way here still.
+    if (refused?.isOfNode) refused = this.#refusal(worker, await this.#newestNode());
     if (!refused) return;
     const { reason, message } = refused;
     this.#deps.events.event(worker.pod, 'Warning', reason, message);
     worker.dispatch({ type: 'evict', reason, message: `Pod was rejected: ${message}`, graceMs: 0 });
+  }
+
+  #refusal(worker: PodWorker, node: Node | undefined): Refusal | undefined {
+    const others = this.#others(worker);
+    return refusal(worker.pod, {
+      allocatable: this.#deps.settings().allocatable,
+      node,
+      running: others.map(({ pod }) => pod),
+      counted: others.filter(({ state }) => !state.removed).map(({ pod }) => pod),
+    });
+  }
+
+  async #newestNode(): Promise<Node | undefined> {
+    const { client, settings } = this.#deps;
+    return await client.get(nodes, { name: settings().nodeName }).catch(() => undefined);
   }
 
   async #inventory(): Promise<ReadonlySet<string>> {

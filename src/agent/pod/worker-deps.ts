@@ -1,4 +1,4 @@
-import type { Service } from '../../api/types.gen.ts';
+import type { Node, Service } from '../../api/types.gen.ts';
 import type { EventRecorder } from '../../client/event-recorder.ts';
 import type { Client } from '../../client/port.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -29,6 +29,8 @@ export interface WorkerDeps {
   readonly exec: Exec;
   readonly log: Logger;
   readonly settings: () => AgentSettings;
+  /** This node, as far as it is known. */
+  readonly node: () => Node | undefined;
   readonly services: () => readonly Service[];
   /** Absent where network policies are not enforced. */
   readonly isolation?: PodIsolation;

@@ -1,4 +1,4 @@
-import { matchesAnyTerm, matchesLabels, matchesTerm, type SelectableNode } from '../../api/node-selector.ts';
+import { matchesTerm, requiredNodes } from '../../api/node-selector.ts';
 import type { NodeAffinity } from '../../api/types.gen.ts';
 import { normalizeToMax, type Plugin, Rejection } from '../plugin.ts';
 import type { PodInfo } from '../pod-info.ts';
@@ -11,7 +11,7 @@ export const nodeAffinity: Plugin = {
   wakesOn: ['NodeAdded', 'NodeLabels'],
   weight: 2,
   filter: (pod) => {
-    const matches = requiredNodes(pod);
+    const matches = requiredNodes(pod.pod);
     return matches && ((node) => (matches(node) ? undefined : NO_MATCH));
   },
   score: ({ pod }) => {
@@ -27,16 +27,6 @@ export const nodeAffinity: Plugin = {
     };
   },
 };
-
-/** The test of what the pod requires of a node's labels; `undefined` where it requires nothing. */
-export function requiredNodes({ pod }: PodInfo): ((node: SelectableNode) => boolean) | undefined {
-  const { nodeSelector = {} } = pod.spec ?? {};
-  const terms = affinityOf(pod)?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
-  const hasSelector = Object.keys(nodeSelector).length > 0;
-  if (!hasSelector && !terms) return undefined;
-  return (node) =>
-    (!hasSelector || matchesLabels(node, nodeSelector)) && (!terms || matchesAnyTerm(node, terms));
-}
 
 function affinityOf(pod: PodInfo['pod']): NodeAffinity | undefined {
   return pod.spec?.affinity?.nodeAffinity;

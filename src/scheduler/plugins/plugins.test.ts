@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { podRequests } from '../../api/pod-requests.ts';
 import { tolerates } from '../../api/tolerations.ts';
 import type {
   PersistentVolume,
@@ -8,7 +9,6 @@ import type {
   StorageClass,
 } from '../../api/types.gen.ts';
 import type { Storage } from '../plugin.ts';
-import { podRequests } from '../resources.ts';
 import { aCluster, aNode, aPod, onNode, type PodFields, scheduled } from '../test-objects.fake.ts';
 
 const ZONE = 'topology.kubernetes.io/zone';

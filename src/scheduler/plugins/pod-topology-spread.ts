@@ -4,7 +4,7 @@ import type { TopologySpreadConstraint } from '../../api/types.gen.ts';
 import type { NodeInfo } from '../node-info.ts';
 import { type Cluster, MAX_SCORE, type NodeScore, type NodeTest, type Plugin, Rejection } from '../plugin.ts';
 import { type PodInfo, selectorOf } from '../pod-info.ts';
-import { requiredNodes } from './node-affinity.ts';
+import { requiredNodes } from '../../api/node-selector.ts';
 
 const NO_MATCH = new Rejection("node(s) didn't match pod topology spread constraints", {
   isResolvable: true,
@@ -87,7 +87,7 @@ function selectorWithKeys(
 }
 
 function compileFilter(pod: PodInfo, cluster: Cluster, constraints: readonly Constraint[]): NodeTest {
-  const required = requiredNodes(pod);
+  const required = requiredNodes(pod.pod);
   const checks = constraints.map((constraint) => {
     const counts = new Map<string, number>();
     const matching = countMatching(cluster, constraint.selector, pod.namespace);
@@ -150,7 +150,7 @@ interface ScoreOptions {
 
 function compileScore(pod: PodInfo, cluster: Cluster, options: ScoreOptions): NodeScore {
   const { nodes, constraints, isDefault } = options;
-  const required = requiredNodes(pod);
+  const required = requiredNodes(pod.pod);
   const isIgnored = (node: NodeInfo): boolean =>
     !isDefault && constraints.some(({ topologyKey }) => node.labels[topologyKey] === undefined);
   const scored = nodes.filter((node) => !isIgnored(node));

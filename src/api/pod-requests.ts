@@ -1,5 +1,5 @@
-import { milliValue, wholeValue } from '../api/quantity.ts';
-import type { Container, Pod } from '../api/types.gen.ts';
+import { milliValue, wholeValue } from './quantity.ts';
+import type { Container, Pod } from './types.gen.ts';
 
 /** Amounts as plain numbers: CPU in thousandths, everything else in whole units. */
 export interface Amounts {
