@@ -1,10 +1,10 @@
 import { NOTHING, type Selector } from '../../api/labels.ts';
+import { requiredNodes } from '../../api/node-selector.ts';
 import { isTolerated } from '../../api/tolerations.ts';
 import type { TopologySpreadConstraint } from '../../api/types.gen.ts';
 import type { NodeInfo } from '../node-info.ts';
 import { type Cluster, MAX_SCORE, type NodeScore, type NodeTest, type Plugin, Rejection } from '../plugin.ts';
 import { type PodInfo, selectorOf } from '../pod-info.ts';
-import { requiredNodes } from '../../api/node-selector.ts';
 
 const NO_MATCH = new Rejection("node(s) didn't match pod topology spread constraints", {
   isResolvable: true,
