@@ -5,7 +5,8 @@ import { unmapProgram } from './program-pages.ts';
 
 /**
  * Of this process. V8 returns its own pages; what lay beside the heap goes back to glibc, which has to be told to
- * return it ({@link https://man7.org/linux/man-pages/man3/malloc_trim.3.html}) and which only `node:ffi` reaches. What only the start ran of the program itself need not stay mapped either.
+ * return it ({@link https://man7.org/linux/man-pages/man3/malloc_trim.3.html}) and which only `node:ffi` reaches. What
+ * only the start ran of the program itself need not stay mapped either.
  */
 export const processMemory: ProcessMemory = {
   heldBytes() {

@@ -2,8 +2,18 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { programRanges, unmapProgram } from './program-pages.ts';
 
-const mapping = (line: string, anonymousKb: number) =>
-  `${line}\nSize:   4 kB\nRss:   4 kB\nAnonymous:   ${anonymousKb} kB\nVmFlags: rd ex mr mw me\n`;
+const mapping = (line: string, anonymousKb: number, swapKb = 0) =>
+  [
+    line,
+    'Size:                  4 kB',
+    'Rss:                   4 kB',
+    `Anonymous:             ${anonymousKb} kB`,
+    'LazyFree:              0 kB',
+    `Swap:                  ${swapKb} kB`,
+    'SwapPss:               0 kB',
+    'VmFlags: rd ex mr mw me',
+    '',
+  ].join('\n');
 
 describe("the program's own pages", () => {
   it('are those of its file that nobody writes or has written', () => {
@@ -21,6 +31,14 @@ describe("the program's own pages", () => {
       { start: 0x400000n, bytes: 0x42e000n },
       { start: 0x82e000n, bytes: 0x2c5b000n },
     ]);
+  });
+
+  it('are not those that the linker wrote to, even where all of them are swapped out', () => {
+    const smaps = [
+      mapping('072a7000-072dc000 r--p 06ea7000 fe:00 2207868                  /usr/local/bin/kedge', 0, 56),
+      mapping('072dc000-072dd000 r--p 06edc000 fe:00 2207868                  /usr/local/bin/kedge', 4, 52),
+    ].join('');
+    expect(programRanges(smaps, '/usr/local/bin/kedge')).toEqual([]);
   });
 
   it('leave the process, which goes on', () => {

@@ -8,7 +8,8 @@ export interface MemoryRange {
 
 /**
  * Ranges that show this program's file and nothing else: code and constants, of which no page was written to. What is
- * taken from them the kernel maps again when it is used, from the page cache or the file.
+ * taken from them the kernel maps again when it is used, from the page cache or the file. A page that the linker wrote
+ * into counts wherever it is now: one that was swapped out is anonymous no more, and would be lost as well.
  */
 export function programRanges(smaps: string, program: string): MemoryRange[] {
   const found: MemoryRange[] = [];
@@ -16,10 +17,9 @@ export function programRanges(smaps: string, program: string): MemoryRange[] {
   for (const line of smaps.split('\n')) {
     const mapping = MAPPING.exec(line);
     if (mapping) range = mapping[4] === program ? rangeOf(mapping) : undefined;
-    // The last word on a mapping's own pages; those of a linker that wrote into constants are such.
-    else if (range && line.startsWith('Anonymous:')) {
-      if (/\s0 kB$/.test(line)) found.push(range);
-      range = undefined;
+    else if (range && OWN_PAGES.test(line)) {
+      if (!NOTHING.test(line)) range = undefined;
+      else if (line.startsWith('Swap:')) found.push(range);
     }
   }
   return found;
@@ -27,6 +27,10 @@ export function programRanges(smaps: string, program: string): MemoryRange[] {
 
 /** Start, end, permissions and path of a private mapping that cannot be written. */
 const MAPPING = /^([0-9a-f]+)-([0-9a-f]+) (r-[x-]p) \S+ \S+ \S+\s+(\S.*)$/;
+
+/** Of a mapping's own pages; the kernel writes them in this order. */
+const OWN_PAGES = /^(Anonymous|Swap):/;
+const NOTHING = /\s0 kB$/;
 
 function rangeOf([, start = '0', end = '0']: readonly string[]): MemoryRange {
   const from = BigInt(`0x${start}`);
