@@ -5,9 +5,9 @@ export const LIMITS = {
     bodyBytes: 3 * 1024 * 1024,
     headerBytes: 64 * 1024,
     urlBytes: 16 * 1024,
-    /** First lines of requests that are kept as they were read, and how long a URL may be for that. */
+    /** First lines of requests that are kept as they were read, and how long method and URL may be for that. */
     knownRequests: 256,
-    knownUrlChars: 256,
+    knownChars: 256,
     /** JSON nesting; deeper input is refused before anything walks it. */
     nesting: 256,
     /** Bodies on their way in, all together: each costs ten times as much once it is decoded. */

@@ -24,7 +24,9 @@ describe('first lines of requests', () => {
     expect(requests.read('GET', '/readyz')).toBe(first);
     requests.read('GET', '/livez');
     expect(requests.read('GET', '/readyz')).not.toBe(first);
-    const long = `/readyz?${'x'.repeat(LIMITS.http.knownUrlChars)}`;
-    expect(requests.read('GET', long)).not.toBe(requests.read('GET', long));
+    const long = 'x'.repeat(LIMITS.http.knownChars);
+    expect(requests.read('GET', `/readyz?${long}`)).not.toBe(requests.read('GET', `/readyz?${long}`));
+    // Over HTTP/2 a method may be as long as a header.
+    expect(requests.read(long, '/readyz')).not.toBe(requests.read(long, '/readyz'));
   });
 });

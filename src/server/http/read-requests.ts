@@ -21,7 +21,7 @@ export class ReadRequests {
     const found = this.#known.get(url)?.get(method);
     if (found !== undefined) return found;
     const target = readTarget(method, url);
-    if (url.length <= LIMITS.http.knownUrlChars) this.#learn(method, url, target);
+    if (method.length + url.length <= LIMITS.http.knownChars) this.#learn(method, url, target);
     return target;
   }
 
