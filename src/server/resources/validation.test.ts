@@ -358,6 +358,11 @@ const REFUSED: readonly Case[] = [
     'subsets[0].addresses[0].ip: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)',
   ],
   [
+    'endpoints',
+    { subsets: [{ addresses: [{ ip: '10.0.0.1', nodeName: 'a_b' }] }] },
+    `subsets[0].addresses[0].nodeName: Invalid value: "a_b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
+  ],
+  [
     'apiservices.apiregistration.k8s.io',
     { 'spec/versionPriority': 0 },
     'spec.versionPriority: Invalid value: 0: must be positive and less than 1000',

@@ -1,5 +1,5 @@
 import { required } from '../../../api/field-errors.ts';
-import { dns1123LabelProblems } from '../../../api/names.ts';
+import { dns1123LabelProblems, dns1123SubdomainProblems } from '../../../api/names.ts';
 import { endpoints as endpointsResource } from '../../../api/resources.gen.ts';
 import type { FieldError } from '../../../api/status.ts';
 import type { EndpointAddress, EndpointSubset, Endpoints } from '../../../api/types.gen.ts';
@@ -25,13 +25,14 @@ function formatEndpoints({ subsets }: Endpoints): string {
 const bracketed = (ip: string): string => (ip.includes(':') ? `[${ip}]` : ip);
 
 function validateAddress(
-  { ip, hostname }: EndpointAddress,
+  { ip, hostname, nodeName }: EndpointAddress,
   path: string,
   check: typeof ipAddress,
 ): FieldError[] {
   return [
     ...check(`${path}.ip`, ip),
     ...(hostname ? problemsOf(`${path}.hostname`, hostname, dns1123LabelProblems) : []),
+    ...(nodeName === undefined ? [] : problemsOf(`${path}.nodeName`, nodeName, dns1123SubdomainProblems)),
   ];
 }
 
