@@ -3,6 +3,7 @@ import * as resources from '../../api/resources.gen.ts';
 import type { Pod, PodSpec } from '../../api/types.gen.ts';
 import type { Client } from '../../client/port.ts';
 import type { ApiServer } from '../api-server.ts';
+import { definition, establish, resourceOf, version } from '../custom-resources/test-definitions.fake.ts';
 import type { UserInfo } from '../registry/definition.ts';
 import { startTestServer } from '../test-server.fake.ts';
 import { violations } from './pod-security-checks.ts';
@@ -231,6 +232,19 @@ it('default classes: storage and ingress', async () => {
     spec: { defaultBackend: { service: { name: 'web', port: { number: 80 } } } },
   });
   expect(ingress.spec?.ingressClassName).toBe('edge');
+  // Kinds of others with the same name are none of their business.
+  for (const plural of ['ingresses', 'persistentvolumeclaims']) {
+    const schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } as const;
+    const names = { plural, singular: plural.slice(0, -1), kind: `Own${plural}` };
+    const own = definition([version('v1', schema)], { names });
+    await establish(client, own);
+    const created = await client.create(resourceOf(own), {
+      metadata: { name: 'web', namespace: 'default' },
+      spec: {},
+    });
+    expect(created['spec']).toEqual({});
+    expect(created.metadata.finalizers).toBeUndefined();
+  }
 });
 
 it('TaintNodesByCondition and NodeRestriction: a node starts tainted and minds its own business', async () => {

@@ -1,4 +1,4 @@
-import { ingressClasses } from '../../api/resources.gen.ts';
+import { ingressClasses, ingresses } from '../../api/resources.gen.ts';
 import type { Ingress } from '../../api/types.gen.ts';
 import type { AdmissionPlugin } from './port.ts';
 import { refuse } from './refuse.ts';
@@ -11,7 +11,10 @@ export function defaultIngressClass(): AdmissionPlugin {
   return {
     name: 'DefaultIngressClass',
     concerns: ({ operation, resource, subresource }) =>
-      operation === 'CREATE' && subresource === '' && resource.resource === 'ingresses',
+      operation === 'CREATE' &&
+      subresource === '' &&
+      resource.group === ingresses.group &&
+      resource.resource === ingresses.resource,
     async mutate(attributes) {
       const ingress = attributes.object as Ingress;
       if (

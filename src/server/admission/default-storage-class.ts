@@ -9,7 +9,10 @@ export function defaultStorageClass(): AdmissionPlugin {
   return {
     name: 'DefaultStorageClass',
     concerns: ({ operation, resource, subresource }) =>
-      operation === 'CREATE' && subresource === '' && resource.resource === 'persistentvolumeclaims',
+      operation === 'CREATE' &&
+      subresource === '' &&
+      resource.group === '' &&
+      resource.resource === 'persistentvolumeclaims',
     async mutate({ object, client }) {
       const { spec, metadata } = object as PersistentVolumeClaim;
       if (spec === undefined || spec.storageClassName !== undefined) return;

@@ -10,7 +10,10 @@ export function persistentVolumeClaimResize(): AdmissionPlugin {
   return {
     name: 'PersistentVolumeClaimResize',
     concerns: ({ operation, resource, subresource }) =>
-      operation === 'UPDATE' && subresource === '' && resource.resource === 'persistentvolumeclaims',
+      operation === 'UPDATE' &&
+      subresource === '' &&
+      resource.group === '' &&
+      resource.resource === 'persistentvolumeclaims',
     async validate(attributes) {
       const { spec, status } = attributes.object as PersistentVolumeClaim;
       const old = attributes.oldObject as PersistentVolumeClaim;

@@ -23,7 +23,8 @@ export function priority(): AdmissionPlugin {
     concerns: ({ operation, resource, subresource }) =>
       subresource === '' &&
       (operation === 'CREATE' || operation === 'UPDATE') &&
-      ((resource.group === '' && resource.resource === 'pods') || resource.resource === 'priorityclasses'),
+      ((resource.group === '' && resource.resource === 'pods') ||
+        (resource.group === priorityClasses.group && resource.resource === priorityClasses.resource)),
     async mutate(attributes) {
       if (attributes.resource.resource !== 'pods') return;
       const pod = attributes.object as Pod;
