@@ -346,4 +346,20 @@ describe('PodSecurity', () => {
       ),
     );
   });
+
+  it('does not look into kinds of others that have the name of a workload', async () => {
+    const { client } = await serve('PodSecurity');
+    const labels = { 'pod-security.kubernetes.io/warn': 'restricted' };
+    await client.create(resources.namespaces, { metadata: { name: 'held', labels } });
+    const schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } as const;
+    const own = definition([version('v1', schema)], {
+      names: { plural: 'jobs', singular: 'job', kind: 'Job' },
+    });
+    await establish(client, own);
+    const job = {
+      metadata: { name: 'web', namespace: 'held' },
+      spec: { containers: { first: { image: 'a' } } },
+    };
+    expect(await client.create(resourceOf(own), job)).toMatchObject(job);
+  });
 });

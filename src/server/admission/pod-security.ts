@@ -1,5 +1,5 @@
 import { equalJson } from '../../api/json-value.ts';
-import type { KubeObject } from '../../api/resource.ts';
+import { type KubeObject, qualifiedResource, type Resource } from '../../api/resource.ts';
 import { namespaces } from '../../api/resources.gen.ts';
 import { isNotFound } from '../../api/status.ts';
 import type { PodSpec, PodTemplateSpec } from '../../api/types.gen.ts';
@@ -10,14 +10,14 @@ import { refuse } from './refuse.ts';
 const PREFIX = 'pod-security.kubernetes.io/';
 const LEVELS: ReadonlySet<string> = new Set(['privileged', 'baseline', 'restricted']);
 const WORKLOADS: ReadonlySet<string> = new Set([
-  'cronjobs',
-  'daemonsets',
-  'deployments',
-  'jobs',
+  'cronjobs.batch',
+  'daemonsets.apps',
+  'deployments.apps',
+  'jobs.batch',
   'podtemplates',
-  'replicasets',
+  'replicasets.apps',
   'replicationcontrollers',
-  'statefulsets',
+  'statefulsets.apps',
 ]);
 
 /**
@@ -29,13 +29,13 @@ export function podSecurity(): AdmissionPlugin {
     name: 'PodSecurity',
     concerns: ({ operation, resource, subresource }) =>
       (operation === 'CREATE' || operation === 'UPDATE') &&
-      ((resource.resource === 'pods' && (subresource === '' || subresource === 'ephemeralcontainers')) ||
-        (subresource === '' && WORKLOADS.has(resource.resource))),
+      (subresource === '' || (subresource === 'ephemeralcontainers' && isPods(resource))) &&
+      (isPods(resource) || WORKLOADS.has(qualifiedResource(resource))),
     async validate(attributes) {
       const spec = podSpecOf(attributes.object);
       if (spec === undefined) return;
       const labels = await labelsOf(attributes);
-      const isPod = attributes.resource.resource === 'pods';
+      const isPod = isPods(attributes.resource);
       const old = attributes.oldObject && podSpecOf(attributes.oldObject);
       // Gates, tolerations and the like do not make a pod more dangerous: only what is checked counts.
       if (isPod && old && equalJson(violations(spec, 'restricted'), violations(old, 'restricted'))) return;
@@ -66,6 +66,10 @@ export function podSecurity(): AdmissionPlugin {
       }
     },
   };
+}
+
+function isPods({ group, resource }: Resource): boolean {
+  return group === '' && resource === 'pods';
 }
 
 interface MaybeWorkload extends KubeObject {
