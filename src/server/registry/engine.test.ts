@@ -45,6 +45,16 @@ describe('metadata', () => {
     expect(created.metadata.uid).toMatch(/^[0-9a-f-]{36}$/);
     expect(created.metadata.creationTimestamp).toBe('2026-01-01T00:00:00Z');
   });
+  it('has no list of managed fields where nobody owns any', async () => {
+    expect((await client.create(maps, map('a'))).metadata).not.toHaveProperty('managedFields');
+    const owned = await client.create(maps, map('b', { data: { x: '1' } }));
+    expect(owned.metadata.managedFields).toHaveLength(1);
+    const metadata = { ...ref('b'), managedFields: [{}] };
+    const reset = await client.update(maps, { metadata, data: { x: '2' } });
+    expect(reset.metadata).not.toHaveProperty('managedFields');
+    const changed = await client.update(maps, map('b', { data: { x: '3' } }));
+    expect(changed.metadata).not.toHaveProperty('managedFields');
+  });
   it('is refused in upstream words, all of it at once', async () => {
     const metadata = {
       ...ref('a'),

@@ -41,7 +41,7 @@ export function fieldOwnership(options: OwnershipOptions): Pick<ObjectSchema, 'a
       return whole;
     },
     recordUpdate(live, object, { manager, subresource, now, ignored }) {
-      object.metadata.managedFields = trackUpdate({
+      const managedFields = trackUpdate({
         old: live,
         new: object,
         manager,
@@ -52,6 +52,9 @@ export function fieldOwnership(options: OwnershipOptions): Pick<ObjectSchema, 'a
         resetFields: fieldSet(ignored),
         custom,
       });
+      // A Go struct leaves an empty list out.
+      if (managedFields.length > 0) object.metadata.managedFields = managedFields;
+      else delete object.metadata.managedFields;
     },
   };
 }
