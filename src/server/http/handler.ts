@@ -116,7 +116,7 @@ export async function handleRequest(
     await dispatch(context, exchange, info);
   } catch (error) {
     if (!exchange.disconnect.happened) logUnexpected(context.log, exchange, error);
-    await sendError(exchange, error).catch(() => response.stream?.destroy());
+    await sendError(exchange, error).catch(() => (response.stream ?? response).destroy());
   } finally {
     timer?.cancel();
     held.release();

@@ -334,6 +334,11 @@ const REFUSED: readonly Case[] = [
   ],
   [
     'endpointslices.discovery.k8s.io',
+    { addressType: 'IPv6', 'endpoints/0/addresses': ['::ffff:10.0.0.1'] },
+    'endpoints[0].addresses[0]: Invalid value: "::ffff:10.0.0.1": must be an IPv6 address',
+  ],
+  [
+    'endpointslices.discovery.k8s.io',
     { addressType: 'FQDN', 'endpoints/0/addresses': ['alone'] },
     'endpoints[0].addresses[0]: Invalid value: "alone": should be a domain with at least two segments separated by dots',
   ],

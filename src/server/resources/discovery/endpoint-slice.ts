@@ -75,10 +75,13 @@ function ipCheck({ metadata }: EndpointSlice): AddressCheck {
   return isServers || metadata.labels?.[MANAGED_BY] === CONTROLLER ? ipAddress : ordinaryAddress;
 }
 
+const MAPPED = /^::ffff:\d+\.\d+\.\d+\.\d+$/i;
+
 const ofFamily =
   (family: 4 | 6, check: AddressCheck): AddressCheck =>
   (field, value) => {
-    const found = isIP(value);
+    // An IPv4 address in the form of the other family is one all the same, as upstream reads it.
+    const found = MAPPED.test(value) ? 4 : isIP(value);
     const wrong = found !== 0 && found !== family;
     return [
       ...(wrong ? [invalidValue(field, value, `must be an IPv${family} address`)] : []),
