@@ -261,7 +261,9 @@ const selectedBy = ({ namespace, fieldSelector }: ListOptions): At => ({
 
 function typed(resource: Resource, view: View, object: KubeObject): KubeObject {
   if (view.name === 'scale') return object;
-  return { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind };
+  // In the order in which objects are stored, so that a new one need not be put in it.
+  const { apiVersion: _version, kind: _kind, ...rest } = object;
+  return { apiVersion: apiVersionOf(resource), kind: resource.kind, ...rest };
 }
 
 function unknownPath() {

@@ -34,7 +34,7 @@ describe('a server', () => {
     await client.delete(priorityLevelConfigurations, { name: 'workload-low' });
     await until(async () => (await client.list(flowSchemas)).items.length === 11);
     await until(async () => (await client.list(priorityLevelConfigurations)).items.length === 8);
-    const fixed = await client.get(flowSchemas, { name: 'catch-all' });
+    const fixed = structuredClone(await client.get(flowSchemas, { name: 'catch-all' }));
     fixed.spec!.matchingPrecedence = 500;
     await expect(client.update(flowSchemas, fixed)).rejects.toThrow(
       "spec of 'catch-all' must equal the fixed value",
