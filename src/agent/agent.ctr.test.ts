@@ -135,8 +135,8 @@ describe('agent with containerd', () => {
         {
           name: 'prepare',
           image: 'busybox:1',
-          command: ['sh', '-c', 'echo made > /work/file'],
-          volumeMounts: [{ name: 'work', mountPath: '/work' }],
+          command: ['sh', '-c', 'echo made > /made/file'],
+          volumeMounts: [{ name: 'work', mountPath: '/made' }],
         },
       ],
       containers: [
@@ -146,7 +146,7 @@ describe('agent with containerd', () => {
           command: [
             'sh',
             '-c',
-            'cat /work/file /config/text; echo pin=$PIN word=$WORD ip=$IP; hostname; cat /sub/deep; exec httpd -f -p 8080 -h /work',
+            'cat /made/file /config/text; echo pin=$PIN word=$WORD ip=$IP; hostname; cat /sub/deep; exec httpd -f -p 8080 -h /made',
           ],
           env: [
             { name: 'PIN', valueFrom: { secretKeyRef: { name: 'key', key: 'pin' } } },
@@ -155,7 +155,7 @@ describe('agent with containerd', () => {
           ],
           readinessProbe: { httpGet: { path: '/file', port: 8080 }, periodSeconds: 1 },
           volumeMounts: [
-            { name: 'work', mountPath: '/work' },
+            { name: 'work', mountPath: '/made' },
             { name: 'config', mountPath: '/config' },
             { name: 'config', mountPath: '/sub/deep', subPath: 'text' },
             { name: 'memory', mountPath: '/memory' },

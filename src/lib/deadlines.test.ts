@@ -41,6 +41,16 @@ describe('deadlines of one length', () => {
     expect(clock.timers).toBe(0);
   });
 
+  it('end although one of them throws', async () => {
+    deadlines.start(() => {
+      throw new Error('no');
+    });
+    start('second');
+    await clock.advance(100).catch(() => {});
+    await clock.advance(0);
+    expect(ended).toEqual(['second']);
+  });
+
   it('may begin, and be cancelled, while another one ends', async () => {
     const second = { cancel: () => {} };
     deadlines.start(() => {

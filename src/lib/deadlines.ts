@@ -31,15 +31,16 @@ export class Deadlines {
 
   #look(): void {
     const nowMs = this.#clock.monotonicMs();
-    let next: Deadline | undefined;
-    for (const one of this.#running) {
-      if (one.endMs > nowMs) {
-        next = one;
-        break;
+    try {
+      for (const one of this.#running) {
+        if (one.endMs > nowMs) break;
+        this.#running.delete(one);
+        one.expire();
       }
-      this.#running.delete(one);
-      one.expire();
+    } finally {
+      // One that throws must not leave the others without a timer.
+      const [next] = this.#running;
+      this.#timer = next && this.#clock.setTimer(Math.max(0, next.endMs - nowMs), () => this.#look());
     }
-    this.#timer = next && this.#clock.setTimer(next.endMs - nowMs, () => this.#look());
   }
 }

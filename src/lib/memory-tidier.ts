@@ -6,8 +6,7 @@ export interface ProcessMemory {
   /** What the heap takes and keeps outside of it, in bytes. Costs next to nothing to ask. */
   heldBytes(): number;
   /**
-   * Collects all garbage and gives what it took back to the system: stops everything for as long as that takes. Never
-   * rejects.
+   * Collects all garbage and gives what it took back to the system: stops everything for as long as that takes.
    */
   giveBack(): Promise<void>;
 }
@@ -39,9 +38,13 @@ export function createMemoryTidier(options: { memory: ProcessMemory; clock: Cloc
       noted = 0;
       const heldBytes = memory.heldBytes();
       if (heldBytes - keptBytes < worthBytes || heldBytes > tooLargeBytes) return;
-      memory.giveBack().then(() => {
-        keptBytes = memory.heldBytes();
-      });
+      memory.giveBack().then(
+        () => {
+          keptBytes = memory.heldBytes();
+        },
+        // For want of memory perhaps; the next quiet time tries again.
+        () => {},
+      );
     });
   };
   wait();

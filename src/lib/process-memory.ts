@@ -1,5 +1,6 @@
 import { getHeapStatistics } from 'node:v8';
 import { collectGarbage } from './collect-garbage.ts';
+import { libC } from './libc.ts';
 import type { ProcessMemory } from './memory-tidier.ts';
 import { unmapProgram } from './program-pages.ts';
 
@@ -23,9 +24,7 @@ export const processMemory: ProcessMemory = {
 /** True when glibc had something to return. A Node without FFI, or another C library, does without. */
 export function trimMalloc(): boolean {
   try {
-    const ffi = process.getBuiltinModule('node:ffi');
-    const { functions } = ffi.dlopen(null, { malloc_trim: { arguments: ['uint64'], return: 'int32' } });
-    return functions.malloc_trim(0n) === 1;
+    return libC().malloc_trim(0n) === 1;
   } catch {
     return false;
   }

@@ -1,4 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs';
+import { libC } from './libc.ts';
 
 /** Part of a process' memory: where it begins, and how long it is. */
 export interface MemoryRange {
@@ -46,12 +47,9 @@ const MADV_DONTNEED = 4;
  */
 export function unmapProgram(): boolean {
   try {
-    const ffi = process.getBuiltinModule('node:ffi');
-    const { functions } = ffi.dlopen(null, {
-      madvise: { arguments: ['uint64', 'uint64', 'int32'], return: 'int32' },
-    });
+    const { madvise } = libC();
     const ranges = programRanges(readFileSync('/proc/self/smaps', 'utf8'), readlinkSync('/proc/self/exe'));
-    const taken = ranges.filter(({ start, bytes }) => functions.madvise(start, bytes, MADV_DONTNEED) === 0);
+    const taken = ranges.filter(({ start, bytes }) => madvise(start, bytes, MADV_DONTNEED) === 0);
     return taken.length > 0;
   } catch {
     return false;

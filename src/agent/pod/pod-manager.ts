@@ -25,6 +25,8 @@ export class PodManager {
   readonly #informer: Informer<Pod>;
   readonly #checkpoint: Checkpoint;
   readonly #workers = new Map<string, PodWorker>();
+  /** Those that this node has room for and counts. */
+  readonly #taken = new WeakSet<PodWorker>();
   /** Pods that the runtime had something of when the agent started; of all others it has what we gave it. */
   #inherited: Promise<ReadonlySet<string>> = Promise.resolve(new Set<string>());
   readonly #abort = new AbortController();
@@ -165,7 +167,10 @@ export class PodManager {
 
   async #firstSight(worker: PodWorker, uid: string): Promise<void> {
     const inherited = await this.#inherited;
-    if (inherited.has(uid)) return this.#observe([worker]);
+    if (inherited.has(uid)) {
+      this.#taken.add(worker);
+      return this.#observe([worker]);
+    }
     await this.#admit(worker);
     const asOfMono = this.#deps.clock.monotonicMs();
     worker.dispatch({ type: 'observed', sandbox: undefined, containers: [], asOfMono });
@@ -178,7 +183,7 @@ export class PodManager {
       (one) =>
         one !== worker &&
         !over.has(one.state.stage.is) &&
-        (one.state.observed || one.pod.status?.startTime !== undefined),
+        (this.#taken.has(one) || one.pod.status?.startTime !== undefined),
     );
   }
 
@@ -200,7 +205,11 @@ export class PodManager {
     let refused = this.#refusal(worker, this.#deps.node());
     // A label or taint may have come just before the pod, and be on its way here still.
     if (refused?.isOfNode) refused = this.#refusal(worker, await this.#newestNode());
-    if (!refused) return;
+    if (!refused) {
+      // At once: the next pod may be looked at before this one has begun.
+      this.#taken.add(worker);
+      return;
+    }
     const { reason, message } = refused;
     this.#deps.events.event(worker.pod, 'Warning', reason, message);
     worker.dispatch({ type: 'evict', reason, message: `Pod was rejected: ${message}`, graceMs: 0 });
