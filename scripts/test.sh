@@ -35,5 +35,9 @@ for suite in unit e2e conformance; do [ -s "$results/$suite.json" ] || { echo "n
 broken=$(jq -s '[.[].testResults[] | select(.status == "failed" and (.assertionResults | all(.status != "failed")))] | length' "$results"/*.json)
 failed=$(($(count numFailedTests) + broken))
 [ "$failed" -eq 0 ] || status=1
+# What failed, and how, once more at the end, where the last screen of a log shows it.
+jq -rs '.[].testResults[] | .name as $file
+  | if .status == "failed" and (.assertionResults | all(.status != "failed")) then "FAILED \($file)\n\(.message)" else empty end,
+    (.assertionResults[] | select(.status == "failed") | "FAILED \($file): \(.fullName)\n\(.failureMessages | join("\n") | .[0:2000])")' "$results"/*.json
 printf '%s passed, %s failed, %s skipped\n' "$(count numPassedTests)" "$failed" "$(count numPendingTests)"
 exit "$status"
