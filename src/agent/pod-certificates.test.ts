@@ -52,7 +52,7 @@ const issue = (chain: string) => {
 };
 /** Until there are so many requests: keys are made outside of the clock's time. */
 const asked = async (count: number): Promise<void> =>
-  await vi.waitFor(async () => expect(await requests()).toHaveLength(count));
+  await vi.waitFor(async () => expect(await requests()).toHaveLength(count), { timeout: 20_000 });
 /** The promise, while time passes. */
 async function settle<T>(promise: Promise<T>): Promise<T> {
   let isOver = false;

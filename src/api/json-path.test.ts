@@ -51,7 +51,7 @@ describe('a path', () => {
     let nested: object = {};
     for (let depth = 0; depth < 60; depth++) nested = { a: nested };
     const before = performance.now();
-    expect(parseJsonPath(`${'..a'.repeat(5)}..b`).find(nested)).toEqual([]);
-    expect(performance.now() - before).toBeLessThan(1000);
+    expect(parseJsonPath(`${'..a'.repeat(10)}..b`).find(nested)).toEqual([]);
+    expect(performance.now() - before).toBeLessThan(20_000);
   });
 });

@@ -34,7 +34,7 @@ describe('the packaged server', () => {
     await board.kubectl(['create', 'configmap', 'audited', '--from-literal=a=b']);
     await board.kubectl(['get', 'namespaces']);
     await expect
-      .poll(() => (existsSync(log) ? readFileSync(log, 'utf8') : ''), { timeout: 10_000 })
+      .poll(() => (existsSync(log) ? readFileSync(log, 'utf8') : ''), { timeout: 30_000 })
       .toContain('"verb":"create"');
     const events = readFileSync(log, 'utf8')
       .trimEnd()

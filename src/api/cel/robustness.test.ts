@@ -162,7 +162,7 @@ describe('whatever an expression says', () => {
   ])('is refused or run when it is long: %s', (_, source) => {
     const before = performance.now();
     expectAnswer(run(source), Number.POSITIVE_INFINITY);
-    expect(performance.now() - before).toBeLessThan(5000);
+    expect(performance.now() - before).toBeLessThan(20_000);
   });
 
   it('becomes no JSON that is larger than an object may be', () => {

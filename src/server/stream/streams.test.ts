@@ -139,7 +139,7 @@ describe('exec over WebSocket', () => {
       const headers = { authorization: 'Bearer tester' };
       client = new WebSocket(url, ['v5.channel.k8s.io'], { ca: board.ca, headers });
       client.on('error', () => {});
-      await expect.poll(() => ended).toEqual(['hang']);
+      await expect.poll(() => ended, { timeout: 20_000 }).toEqual(['hang']);
     } finally {
       await board.stop();
     }

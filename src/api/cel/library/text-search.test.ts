@@ -26,11 +26,11 @@ describe('searching long texts', () => {
   });
 
   it('takes no longer for texts that are made to be slow', () => {
-    const run = 'a'.repeat(150_000);
+    const run = 'a'.repeat(1_000_000);
     const before = performance.now();
     expect(lastIndex(run + run, `${run}b`)).toBe(-1);
-    expect(firstIndex(run + run, `${run}b${run}`.slice(1, 250_000))).toBe(-1);
+    expect(firstIndex(run + run, `${run}b${run}`.slice(1, 1_500_000))).toBe(-1);
     expect(pieces(run + run, `${run}b`)).toHaveLength(1);
-    expect(performance.now() - before).toBeLessThan(2000);
+    expect(performance.now() - before).toBeLessThan(20_000);
   });
 });

@@ -374,7 +374,7 @@ describe('which webhooks are asked', () => {
     });
     const toys = { group: 'example.com', resource: 'toys', kind: 'Toy', namespaced: true };
     await expect
-      .poll(() => server.registry.find({ ...toys, version: 'v2' }), { timeout: 5000 })
+      .poll(() => server.registry.find({ ...toys, version: 'v2' }), { timeout: 20_000 })
       .toBeDefined();
     const made = patch(
       { op: 'add', path: '/size', value: 3 },
