@@ -108,7 +108,7 @@ async function podOf(app: string): Promise<string> {
 }
 /** Asks a Service by name from inside a pod. */
 async function ask(from: string, service: string): Promise<string> {
-  const request = `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 3 ${service} 80`;
+  const request = `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 10 ${service} 80`;
   const { stdout } = await a.run(['kubectl', 'exec', await podOf(from), '--', 'sh', '-c', request]);
   return stdout.split('\r\n\r\n')[1]?.trim() ?? '';
 }

@@ -79,7 +79,7 @@ it('describes, scales, waits for a rollout, deletes and waits', async () => {
     /^Name: web\nNamespace: default\n[\s\S]*Replicas: 0[\s\S]*Events:/,
   );
   expect((await kubectl('scale', 'deploy/web', '--replicas=0')).stdout).toBe('deployment.apps/web scaled\n');
-  expect((await kubectl('rollout', 'status', 'deploy/web', '--timeout=20s')).stdout).toMatch(
+  expect((await kubectl('rollout', 'status', 'deploy/web', '--timeout=90s')).stdout).toMatch(
     /"web" successfully rolled out\n$/,
   );
   const removed = await kubectl('delete', 'deploy/web', 'cm/one');

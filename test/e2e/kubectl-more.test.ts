@@ -49,7 +49,7 @@ spec:
           containers: [{ name: main, image: ${IMAGE}, command: [echo, fired] }]
 `);
   await board.ok(['rollout', 'status', 'deploy/web', '--timeout=60s']);
-  await board.ok(['wait', '--for=condition=Ready', 'pod/tool', '--timeout=30s']);
+  await board.ok(['wait', '--for=condition=Ready', 'pod/tool', '--timeout=90s']);
 });
 afterAll(async () => await board.remove());
 
@@ -98,9 +98,9 @@ describe('processes that somebody talks to', () => {
     const args = ['--restart=Never', `--image=${IMAGE}`];
     await board.ok(['run', 'ticker', ...args, '--', 'sh', '-c', 'while sleep 0.3; do echo tick; done']);
     await board.ok(['run', 'session', ...args, '-i', '-t', '--attach=false', '--', 'sh']);
-    await board.ok(['wait', '--for=condition=Ready', 'pod/ticker', 'pod/session', '--timeout=30s']);
+    await board.ok(['wait', '--for=condition=Ready', 'pod/ticker', 'pod/session', '--timeout=90s']);
     const kubectl = KUBECTL[version]();
-    expect((await shell(`timeout 20 ${kubectl} attach ticker | head -n 2`)).stdout).toBe('tick\ntick\n');
+    expect((await shell(`timeout 60 ${kubectl} attach ticker | head -n 2`)).stdout).toBe('tick\ntick\n');
     const typed = await type(version, 'attach -it session', `session ${STARTED}`, 'echo $((6*7)); exit 0\\n');
     expect(typed.stdout).toMatch(/^42\r$/m);
     expect(await get('.status.phase', 'pod', 'session')).toBe('Succeeded');
@@ -196,7 +196,7 @@ describe('workloads', () => {
     ]);
     expect(stdout.match(/^\[pod\/web-\S+\/main\] serving$/gm)).toHaveLength(2);
     expect(stdout.match(/^\[pod\/web-\S+\/side\] beside$/gm)).toHaveLength(2);
-    await board.ok(['wait', '--for=jsonpath={.status.phase}=Running', 'pod/tool', '--timeout=5s']);
+    await board.ok(['wait', '--for=jsonpath={.status.phase}=Running', 'pod/tool', '--timeout=90s']);
     expect(await board.ok(['get', 'events', '--sort-by=.lastTimestamp'])).toMatch(
       /^LAST SEEN +TYPE +REASON +OBJECT +MESSAGE\n[\s\S]*Normal +Scheduled +pod\/tool +Successfully assigned/,
     );
@@ -248,7 +248,7 @@ spec:
     const ask = (name: string): Promise<string> =>
       board.ok([
         ...['exec', 'tool', '-c', 'main', '--', 'sh', '-c'],
-        `printf 'GET /name HTTP/1.0\\r\\n\\r\\n' | nc -w 3 ${name} 80 | tail -n 1`,
+        `printf 'GET /name HTTP/1.0\\r\\n\\r\\n' | nc -w 10 ${name} 80 | tail -n 1`,
       ]);
     expect(await ask('db-1.db')).toBe('db-1.db.default.svc.cluster.local\n');
     await board.ok(['delete', 'pod', 'db-0', '--wait']);
@@ -273,7 +273,7 @@ spec:
       containers: [{ name: main, image: ${IMAGE}, command: [sh, -c, "exit 3"] }]
 `);
     await board.ok(['create', 'job', 'by-hand', '--from=cronjob/minutely']);
-    await board.ok(['wait', '--for=condition=Complete', 'job/by-hand', '--timeout=30s']);
+    await board.ok(['wait', '--for=condition=Complete', 'job/by-hand', '--timeout=90s']);
     expect(await board.ok(['logs', 'job/by-hand'])).toBe('fired\n');
     await board.ok(['wait', '--for=condition=Failed', 'job/fails', '--timeout=60s']);
     expect(await get('.status.failed', 'job', 'fails')).toBe('2');
@@ -319,7 +319,7 @@ spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Mi } } 
     expect(await board.ok(['describe', 'pvc', 'claim', '-n', 'tight'])).toMatch(
       /Finalizers: +\[kubernetes.io\/pvc-protection\]/,
     );
-    await board.ok(['delete', 'pvc', 'claim', '-n', 'tight', '--timeout=10s']);
+    await board.ok(['delete', 'pvc', 'claim', '-n', 'tight', '--timeout=90s']);
     await board.ok(['delete', 'pod', 'one', '-n', 'tight', '--now']);
     await board.ok(['delete', 'namespace', 'tight', '--timeout=60s']);
   });
@@ -464,12 +464,12 @@ spec:
 
   it('installs, tests, upgrades, rolls back and uninstalls a chart with hooks and a CRD', async () => {
     const folder = chart();
-    const wait = ['--wait', '--timeout', '60s'];
+    const wait = ['--wait', '--timeout', '90s'];
     const greeting = () => get('.data.greeting', 'configmap', 'rel-settings');
     expect(await run('install', 'rel', folder, ...wait)).toMatch(/STATUS: deployed\nREVISION: 1/);
     expect(await board.ok(['logs', 'job/rel-hook'])).toBe('hello from the hook\n');
     expect(await get('.spec.greeting', 'gadget', 'rel')).toBe('hello');
-    expect(await run('test', 'rel', '--logs', '--timeout', '60s')).toMatch(
+    expect(await run('test', 'rel', '--logs', '--timeout', '90s')).toMatch(
       /TEST SUITE: +rel-test\n[\s\S]*Phase: +Succeeded[\s\S]*hello from the test/,
     );
     const refused = await board.run([helm(), 'upgrade', 'rel', folder, '--set', 'greeting=x']);

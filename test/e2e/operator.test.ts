@@ -198,7 +198,7 @@ it('admission webhooks fill in and refuse, whichever version is written', async 
 });
 
 it('the operator reconciles; kubectl gets, waits, explains, describes and scales', async () => {
-  await board.ok(['wait', '--for=condition=Ready', 'website/first', '--timeout=30s']);
+  await board.ok(['wait', '--for=condition=Ready', 'website/first', '--timeout=90s']);
   await board.ok(['scale', 'website/first', '--replicas=2']);
   await untilAllDone(2);
   expect((await board.ok(['get', 'site'])).split('\n').map((line) => line.split(/\s+/).slice(0, 4))).toEqual([
@@ -308,7 +308,7 @@ it('version 1 may go when everything is stored as version 2', async () => {
 });
 
 it('a deleted website takes along what it owns, and its finalizer the rest, also after a time without operator', async () => {
-  await board.ok(['delete', 'website', 'first', '--cascade=foreground', '--timeout=30s']);
+  await board.ok(['delete', 'website', 'first', '--cascade=foreground', '--timeout=90s']);
   expect(await names('deployments,replicasets,pods', '-l', 'website=first')).toEqual([]);
   expect(await names('configmaps', '-n', REGISTRY)).not.toContain('default.first');
   // It goes in peace: the Lease is given back.
@@ -320,7 +320,7 @@ it('a deleted website takes along what it owns, and its finalizer the rest, also
   expect((await names('websites')).length).toBe(13);
   expect(await names('configmaps', '-n', REGISTRY)).toContain('default.old');
   await start('three');
-  await board.ok(['wait', '--for=delete', 'websites', '--all', '--timeout=30s']);
+  await board.ok(['wait', '--for=delete', 'websites', '--all', '--timeout=90s']);
   await board.until(
     'everything to be collected',
     async () => (await names('deployments,replicasets,pods')).length === 0,

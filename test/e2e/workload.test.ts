@@ -46,7 +46,7 @@ describe('the first workload', () => {
       '--',
       'sh',
       '-c',
-      "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 3 hello 80 | tail -n 1",
+      "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 10 hello 80 | tail -n 1",
     ]);
     expect(answer).toMatch(/^Hello from Kedge, this is hello-/);
     await board.until('the visitor to have logged', async () =>
@@ -91,7 +91,7 @@ describe('the first workload', () => {
     await board.until('the old greeting', () =>
       /Hello from Kedge/.test(board.enter(['sh', '-c', `curl -s --max-time 2 http://${ip}/ || true`])),
     );
-    await board.ok(['wait', '--for=condition=Available', 'deploy/hello', '--timeout=30s']);
+    await board.ok(['wait', '--for=condition=Available', 'deploy/hello', '--timeout=90s']);
   });
 
   it('answers on a node port', async () => {
@@ -145,7 +145,7 @@ describe('logs and exec', () => {
 
   it('runs commands, passes input, output, errors and exit codes; a terminal is one', async () => {
     await board.apply(simple('shell', 'trap "exit 0" TERM; sleep 1000 & wait'));
-    await board.ok(['wait', '--for=condition=Ready', 'pod/shell', '--timeout=30s']);
+    await board.ok(['wait', '--for=condition=Ready', 'pod/shell', '--timeout=90s']);
     expect(
       await board.kubectl(['exec', 'shell', '--', 'sh', '-c', 'echo out; echo err >&2; exit 7']),
     ).toMatchObject({
@@ -264,7 +264,7 @@ ${pod(
     const script =
       'nslookup kubernetes.default.svc.cluster.local >/dev/null; T=$(cat /var/run/secrets/kubernetes.io/serviceaccount/token); echo ${#T}; cat /etc/resolv.conf';
     await board.apply(simple('names', `sleep 1000`));
-    await board.ok(['wait', '--for=condition=Ready', 'pod/names', '--timeout=30s']);
+    await board.ok(['wait', '--for=condition=Ready', 'pod/names', '--timeout=90s']);
     const out = await board.ok(['exec', 'names', '--', 'sh', '-c', script]);
     expect(out).toMatch(/nameserver 10\.43\.0\.10/);
     expect(out).toMatch(/search default\.svc\.cluster\.local svc\.cluster\.local cluster\.local/);
@@ -320,9 +320,9 @@ describe('pods that go wrong', () => {
 
   it('are killed after their grace when they ignore SIGTERM', async () => {
     await board.apply(simple('stubborn', 'trap "" TERM; while true; do sleep 1; done'));
-    await board.ok(['wait', '--for=condition=Ready', 'pod/stubborn', '--timeout=30s']);
+    await board.ok(['wait', '--for=condition=Ready', 'pod/stubborn', '--timeout=90s']);
     const before = performance.now();
-    await board.ok(['delete', 'pod', 'stubborn', '--grace-period=2', '--wait', '--timeout=30s']);
+    await board.ok(['delete', 'pod', 'stubborn', '--grace-period=2', '--wait', '--timeout=90s']);
     expect(performance.now() - before).toBeGreaterThan(1900);
   });
 
@@ -334,7 +334,7 @@ describe('pods that go wrong', () => {
       /0\/1 +Running/.test(await board.ok(['get', 'pod', 'sick'])),
     );
     await board.ok(['exec', 'sick', '--', 'touch', '/tmp/ready']);
-    await board.ok(['wait', '--for=condition=Ready', 'pod/sick', '--timeout=20s']);
+    await board.ok(['wait', '--for=condition=Ready', 'pod/sick', '--timeout=90s']);
     await board.ok(['exec', 'sick', '--', 'rm', '/tmp/ok']);
     await board.until(
       'a restart',
@@ -399,8 +399,8 @@ spec:
     expect(await board.ok(['get', 'job', 'sums', '--no-headers'])).toMatch(/^sums +Complete +3\/3/);
     await board.ok(['rollout', 'status', 'ds/everywhere', '--timeout=60s']);
     await board.ok(['delete', 'job/sums', 'ds/everywhere', '--wait']);
-    await board.ok(['wait', '--for=delete', 'pod', '-l', 'app=everywhere', '--timeout=30s']);
-    await board.ok(['wait', '--for=delete', 'pod', '-l', 'job-name=sums', '--timeout=30s']);
+    await board.ok(['wait', '--for=delete', 'pod', '-l', 'app=everywhere', '--timeout=90s']);
+    await board.ok(['wait', '--for=delete', 'pod', '-l', 'job-name=sums', '--timeout=90s']);
   });
 });
 
@@ -417,7 +417,7 @@ describe('the server goes and comes back', () => {
 
   it('leaves containers alone when it stops, when it is killed, and when containerd dies', async () => {
     await board.apply(simple('steady', 'date +%s%N > /tmp/born; sleep 1000'));
-    await board.ok(['wait', '--for=condition=Ready', 'pod/steady', '--timeout=30s']);
+    await board.ok(['wait', '--for=condition=Ready', 'pod/steady', '--timeout=90s']);
     const born = await pids();
     const id = await board.ok([
       'get',
