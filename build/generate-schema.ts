@@ -103,6 +103,8 @@ function omitsZero(owner: string, name: string, field: Field): boolean {
   // Of other packages it is not known which fields are pointers.
   if (!/^io\.k8s\.api(machinery|extensions-apiserver)?\./.test(owner) || field.type.startsWith('#'))
     return false;
+  // An empty list of these says something: it forgets who owns what.
+  if (name === 'managedFields') return false;
   return !(definition?.required?.includes(name) || optionalScalars[owner]?.includes(name));
 }
 

@@ -169,7 +169,7 @@ class KedgeApiServer implements ApiServer {
     this.#webhooks = createWebhookClient({ dialer, transport, clock });
     const proxy = new SubresourceProxy({ dialer, transport, registry, cacheOf });
     this.#streams = createStreams({ tunnels: this.nodes, registry, proxy });
-    this.#serverClient = this.#clientOf(SERVER_USER, 'kedge', () => {});
+    this.#serverClient = this.#clientOf(SERVER_USER, 'kube-apiserver', () => {});
     this.#aggregator = new Aggregator({
       registry,
       builtIn: versionsOf(options.definitions),

@@ -157,7 +157,7 @@ class Connection implements ServerConnection {
       ...{ ca, cert, key },
       serverName: SERVER_NAME,
       requestTimeoutMs: LIMITS.agent.requestTimeoutMs,
-      userAgent: `kedge-agent/${nodeName}`,
+      userAgent: `kubelet/${nodeName}`,
       onContact: (server, contact) => this.#contact(server, contact),
     });
     this.#renewal = new Renewal({

@@ -69,7 +69,17 @@ export function startingManagers(
     return fromStored(stored);
   if (isReset(submitted)) return [];
   if (managedFieldsError(submitted) !== undefined) return fromStored(stored);
-  return fromStored(submitted).map((one) => ({ ...one, fields: parseFieldSet(one.fields) ?? {} }));
+  return lastOfEach(fromStored(submitted)).map((one) => ({
+    ...one,
+    fields: parseFieldSet(one.fields) ?? {},
+  }));
+}
+
+/** Of entries that name the same manager only the last one counts. */
+function lastOfEach(managers: readonly Manager[]): readonly Manager[] {
+  return managers.filter(
+    (one, at) => !managers.some((other, later) => later > at && isSameManager(one, other)),
+  );
 }
 
 function isReset(entries: readonly ManagedFieldsEntry[]): boolean {

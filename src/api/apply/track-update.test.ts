@@ -152,6 +152,15 @@ describe('tracking updates', () => {
     expect(track(before, owned(deployment(1), [{ ...entry, fieldsType: 'FieldsV9' }]), 'b')).toEqual([entry]);
   });
 
+  it('keeps the last of entries that a client made name the same manager', () => {
+    const before = owned(deployment(1), track(undefined, deployment(1), 'a'));
+    const [entry] = before.metadata.managedFields ?? [];
+    const last = { ...entry, fieldsV1: { 'f:spec': { 'f:replicas': {} } } };
+    expect(track(before, owned(deployment(1), [{ ...entry }, last]), 'b')).toEqual([last]);
+    const other = { ...last, subresource: 'status' };
+    expect(track(before, owned(deployment(1), [{ ...entry }, other]), 'b')).toHaveLength(2);
+  });
+
   it('leaves an object untracked that has no owners', () => {
     expect(track(deployment(1), deployment(2), 'a')).toEqual([]);
   });

@@ -51,6 +51,8 @@ describe('schema of built-in kinds', () => {
     expect(at('spec.containers').omitsZero).toBe(false);
     expect(at('spec.replicas', { group: 'apps', version: 'v1', kind: 'Deployment' }).omitsZero).toBe(false);
     expect(at('metadata.labels').omitsZero).toBe(true);
+    // An empty list of these forgets who owns what.
+    expect(at('metadata.managedFields').omitsZero).toBe(false);
   });
 
   it('leaves free what upstream leaves free', () => {

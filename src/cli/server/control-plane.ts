@@ -105,7 +105,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       }),
     );
     const informers = createInformerFactory({
-      client: server.client(CONTROLLER_MANAGER),
+      client: server.client(CONTROLLER_MANAGER, 'kube-controller-manager'),
       clock,
       log: log.child('informers'),
     });
@@ -125,7 +125,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
 /**
  * All controllers in one: what they do together is nearly everything, and the role of upstream's name allows no
- * writes, which are left to an account for each. The name tells managed fields and audit who wrote.
+ * writes, which are left to an account for each. The name tells audit who wrote; managed fields name the programs that upstream names.
  */
 const CONTROLLER_MANAGER = {
   name: 'system:kube-controller-manager',
@@ -262,7 +262,7 @@ function startLoops(
   { server, informers, pki }: { server: ApiServer; informers: InformerFactory; pki: ServerPki },
 ): (() => Promise<void>)[] {
   const stops: (() => Promise<void>)[] = [];
-  const client = server.client(CONTROLLER_MANAGER);
+  const client = server.client(CONTROLLER_MANAGER, 'kube-controller-manager');
   const signLegacy = legacyTokenSigner(pki.serviceAccountKeyPem);
   const events = createEventRecorder({
     client,
@@ -292,7 +292,7 @@ function startLoops(
     ),
   );
   if (!config.node.disabled.has('scheduler')) {
-    const own = server.client(SCHEDULER);
+    const own = server.client(SCHEDULER, 'kube-scheduler');
     stops.push(
       startScheduler({
         client: own,

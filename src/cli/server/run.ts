@@ -29,10 +29,10 @@ async function start(config: ServerConfig, running: Running): Promise<void> {
   // Only now: a second server, which finds the port taken, must not replace the file of the first.
   writePidFile(config, running);
   if (config.disableAgent || signal.aborted) return;
-  const client = control.server.client({
-    name: `system:node:${config.node.name}`,
-    groups: ['system:nodes', 'system:authenticated'],
-  });
+  const client = control.server.client(
+    { name: `system:node:${config.node.name}`, groups: ['system:nodes', 'system:authenticated'] },
+    'kubelet',
+  );
   const started = await startNode({
     ...{ config: config.node, cluster: config.cluster, client, clock, log, signal },
     informers: createInformerFactory({ client, clock, log: log.child('informers') }),

@@ -69,15 +69,7 @@ function statusSubresource(
 ): Subresource<KubeObject> {
   return {
     name: 'status',
-    /** Nothing but the status and who wrote it. */
-    prepareUpdate(object, old) {
-      const { managedFields, resourceVersion } = object.metadata;
-      object.metadata = {
-        ...old.metadata,
-        ...(managedFields === undefined ? {} : { managedFields }),
-        ...(resourceVersion === undefined ? {} : { resourceVersion }),
-      };
-    },
+    keeps: 'metadata',
     validateUpdate(object, old) {
       const { schema } = compiled();
       const { status } = object as { status?: unknown };

@@ -266,7 +266,7 @@ function requestFor(namespace: string, name: string): WriteRequest {
     namespace,
     name,
     dryRun: false,
-    fieldManager: 'kedge',
+    fieldManager: 'kube-apiserver',
     fieldValidation: 'Ignore',
     warn: () => {},
   };

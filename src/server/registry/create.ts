@@ -103,9 +103,9 @@ async function storeNew(
     const admitted = admitValidating(served, request, { operation: 'CREATE', subresource: '', object, name });
     // Each await costs a turn.
     if (admitted) await admitted;
-    if (request.dryRun) pretendToCommit(served, object);
+    if (request.dryRun) pretendToCommit(served, request, object);
     else {
-      const result = await commitObject(served, object, 0);
+      const result = await commitObject(served, object, 0, { forgets: !request.applies });
       if (!result.ok) throw existsError(served, object);
       stored = true;
     }
@@ -116,9 +116,9 @@ async function storeNew(
   }
 }
 
-function pretendToCommit(served: ServedResource, object: KubeObject): void {
+function pretendToCommit(served: ServedResource, { applies }: WriteRequest, object: KubeObject): void {
   const { namespace, name = '' } = object.metadata;
-  encodeForStorage(object);
+  encodeForStorage(object, { forgets: !applies });
   if (served.cache.get(namespace, name)) throw existsError(served, object);
 }
 

@@ -86,6 +86,11 @@ export interface Strategy<T extends KubeObject> {
   readonly warnings?: (object: T, old: T | undefined) => readonly string[];
   /** PUT to a name that does not exist creates it (Leases, Endpoints …). False by default. */
   readonly allowCreateOnUpdate?: boolean;
+  /**
+   * What a delete that names no policy means for what the object owns: `orphan` leaves it (Jobs and
+   * ReplicationControllers, of old), `none` asks the garbage collector nothing, whatever the policy (Events).
+   */
+  readonly dependents?: 'orphan' | 'none';
   /** False refuses PUT without `metadata.resourceVersion`. True by default. */
   readonly allowUnconditionalUpdate?: boolean;
   /** False: no `metadata.generation` (ConfigMap, Secret, Event, …). True for kinds with a `spec` by default. */
@@ -171,10 +176,14 @@ interface BodyKind {
   readonly kind: string;
 }
 
+export type KeptByStatus = 'metadata' | 'labels' | 'ownerReferences';
+
 /** One more route under an object. `status` and `scale` are common enough to have their own shapes. */
 export type Subresource<T extends KubeObject> =
   | {
       readonly name: 'status';
+      /** Metadata that the route does not write: all of it (upstream's ResetObjectMetaForStatus), or one field. */
+      readonly keeps?: KeptByStatus;
       readonly validateUpdate?: (object: T, old: T) => readonly FieldError[];
       readonly prepareUpdate?: (object: T, old: T) => void;
     }

@@ -75,7 +75,11 @@ async function tryDelete(
     requested !== undefined && requested < 0 ? 1 : requested,
   );
   const strategyFinalizers = definition.strategy?.finalizers?.(object) ?? [];
-  const plan = planDelete({ object, options, graceSeconds, requested, nowMs, strategyFinalizers });
+  const dependents = definition.strategy?.dependents;
+  const plan = planDelete({
+    ...{ object, options, graceSeconds, requested, nowMs, strategyFinalizers },
+    ...(dependents && { dependents }),
+  });
   // Whoever deletes again what finalizers keep must not cause a write, and an event that makes him try once more.
   const isMarked = plan === 'mark' && equalJson(object, old);
   if (plan === 'pending' || isMarked) return { object: old, gone: false };
@@ -106,11 +110,12 @@ function planDelete(input: {
   nowMs: number;
   /** What keeps the object besides `metadata.finalizers`. */
   strategyFinalizers?: readonly string[];
+  dependents?: 'orphan' | 'none';
 }): 'mark' | 'remove' | 'pending' {
   const { object, options, nowMs } = input;
   const grace = graceOf(input);
   if (grace === 'pending') return 'pending';
-  setGarbageCollectionFinalizers(object, options);
+  setGarbageCollectionFinalizers(object, options, input.dependents);
   const pendingFinalizers =
     (object.metadata.finalizers?.length ?? 0) + (input.strategyFinalizers?.length ?? 0) > 0;
   if (grace > 0) return 'mark';
@@ -154,15 +159,32 @@ function markDeleted(object: KubeObject, graceSeconds: number, nowMs: number): v
   metadata.deletionGracePeriodSeconds = graceSeconds;
 }
 
-/** The two finalizers that speak to the garbage collector follow the policy; without one they stay as they are. */
-function setGarbageCollectionFinalizers(object: KubeObject, options: DeleteOptions): void {
-  const { orphanDependents, propagationPolicy } = options;
-  if (orphanDependents === undefined && propagationPolicy === undefined) return;
-  const kept = (object.metadata.finalizers ?? []).filter((one) => one !== ORPHAN && one !== FOREGROUND);
-  if (orphanDependents === true || propagationPolicy === 'Orphan') kept.push(ORPHAN);
-  else if (propagationPolicy === 'Foreground') kept.push(FOREGROUND);
+/** The two finalizers that speak to the garbage collector follow the policy, then what is set already, then the kind. */
+function setGarbageCollectionFinalizers(
+  object: KubeObject,
+  options: DeleteOptions,
+  dependents: 'orphan' | 'none' | undefined,
+): void {
+  const finalizers = object.metadata.finalizers ?? [];
+  const wanted = dependents === 'none' ? undefined : wantedFinalizer(finalizers, options, dependents);
+  const kept = finalizers.filter((one) => one !== ORPHAN && one !== FOREGROUND);
+  if (wanted !== undefined) kept.push(wanted);
+  if (equalJson([...kept].sort(), [...finalizers].sort())) return;
   if (kept.length > 0) object.metadata.finalizers = kept;
   else delete object.metadata.finalizers;
+}
+
+function wantedFinalizer(
+  finalizers: readonly string[],
+  { orphanDependents, propagationPolicy }: DeleteOptions,
+  dependents: 'orphan' | undefined,
+): string | undefined {
+  if (orphanDependents !== undefined) return orphanDependents ? ORPHAN : undefined;
+  if (propagationPolicy === 'Orphan') return ORPHAN;
+  if (propagationPolicy === 'Foreground') return FOREGROUND;
+  if (propagationPolicy !== undefined) return undefined;
+  const present = finalizers.find((one) => one === ORPHAN || one === FOREGROUND);
+  return present ?? (dependents === 'orphan' ? ORPHAN : undefined);
 }
 
 function checkPreconditions(served: ServedResource, { preconditions }: DeleteOptions, old: KubeObject): void {

@@ -55,6 +55,19 @@ describe('metadata', () => {
     const changed = await client.update(maps, map('b', { data: { x: '3' } }));
     expect(changed.metadata).not.toHaveProperty('managedFields');
   });
+  it('gives up managed fields where an object would be too large with them, but not of what is applied', async () => {
+    const key = 'a-key-so-long-that-naming-it-once-more-for-its-owner-is-what-makes-the-object-too-large';
+    const data = Object.fromEntries(Array.from({ length: 10_000 }, (_, at) => [`${key}-${at}`, 'A']));
+    const created = await client.create(maps, map('a', { data }));
+    expect(created.metadata).not.toHaveProperty('managedFields');
+    await client.create(maps, map('b'));
+    const patched = await client.patch(maps, ref('b'), { type: 'merge', body: { data } });
+    expect(patched.metadata).not.toHaveProperty('managedFields');
+    expect(Object.keys((await client.get(maps, ref('b'))).data ?? {})).toHaveLength(10_000);
+    const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: ref('b'), data: { more: '1' } };
+    const applied = client.patch(maps, ref('b'), { type: 'apply', body }, { fieldManager: 'me' });
+    await expect(applied).rejects.toMatchObject({ status: { code: 413 } });
+  });
   it('is refused in upstream words, all of it at once', async () => {
     const metadata = {
       ...ref('a'),
@@ -286,6 +299,21 @@ describe('apply', () => {
       { type: 'apply', body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: ref('a'), data }, force },
       { fieldManager },
     );
+  it('does not create what a uid says must be there', async () => {
+    const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { ...ref('a'), uid: 'u1' } };
+    const applied = client.patch(maps, ref('a'), { type: 'apply', body }, { fieldManager: 'me' });
+    await expect(applied).rejects.toMatchObject({
+      status: { code: 409 },
+      message:
+        'Operation cannot be fulfilled on configmaps "a": uid mismatch: the provided object specified uid u1, and no existing object was found',
+    });
+  });
+  it('refuses managed fields, even none', async () => {
+    const metadata = { ...ref('a'), managedFields: [] };
+    const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata };
+    const applied = client.patch(maps, ref('a'), { type: 'apply', body }, { fieldManager: 'me' });
+    await expect(applied).rejects.toMatchObject({ message: 'metadata.managedFields must be nil' });
+  });
   it('creates, owns, refuses what another owns, and takes over by force', async () => {
     expect((await apply({ x: '1' }, 'first')).data).toEqual({ x: '1' });
     await expect(apply({ x: '2' }, 'second')).rejects.toMatchObject({

@@ -1,5 +1,5 @@
 import { applyPatch } from '../../api/apply/apply-patch.ts';
-import { EMPTY_SET, type FieldSet } from '../../api/apply/field-set.ts';
+import { EMPTY_SET, type FieldSet, union } from '../../api/apply/field-set.ts';
 import { trackUpdate } from '../../api/apply/track-update.ts';
 import { copyJson, type JsonObject } from '../../api/json-value.ts';
 import { apiVersionOf } from '../../api/resource.ts';
@@ -61,5 +61,9 @@ export function fieldOwnership(options: OwnershipOptions): Pick<ObjectSchema, 'a
 
 function fieldSet(fields: readonly string[]): FieldSet {
   if (fields.length === 0) return EMPTY_SET;
-  return Object.fromEntries(fields.map((field) => [`f:${field}`, {}]));
+  return fields.map(pathSet).reduce(union);
+}
+
+function pathSet(path: string): FieldSet {
+  return path.split('.').reduceRight<FieldSet>((below, name) => ({ [`f:${name}`]: below }), {});
 }

@@ -3,7 +3,7 @@ import { unknownField } from '../../api/decode/strict-errors.ts';
 import { invalidValue } from '../../api/field-errors.ts';
 import { goText } from '../../api/go-text.ts';
 import type { KubeObject } from '../../api/resource.ts';
-import { type ApiError, badRequest, invalid } from '../../api/status.ts';
+import { type ApiError, badRequest, conflict, invalid } from '../../api/status.ts';
 import type { Patch } from '../../client/port.ts';
 import { rfc3339 } from '../../lib/clock.ts';
 import { hasStatus } from './create.ts';
@@ -35,11 +35,16 @@ export function patchObject(
     patch.type === 'apply'
       ? applyChange({ served, schema, request, patch, view })
       : { onlyExisting: true, compute: (old) => patched(schema, request, patch, old!) };
-  return updateObject(served, request, {
-    ...change,
-    view,
-    ...(authorizeCreate === undefined ? {} : { authorizeCreate }),
-  });
+  const applies = patch.type === 'apply' ? ({ applies: true } as const) : {};
+  return updateObject(
+    served,
+    { ...request, ...applies },
+    {
+      ...change,
+      view,
+      ...(authorizeCreate === undefined ? {} : { authorizeCreate }),
+    },
+  );
 }
 
 function patched(schema: ObjectSchema, request: WriteRequest, patch: Merging, old: KubeObject): KubeObject {
@@ -95,14 +100,23 @@ function applyChange(input: {
   return {
     createMissing: true,
     managed: true,
-    compute: (old) =>
-      schema.apply(old, {
+    compute: (old) => {
+      if (old === undefined) refuseUid(served, request, config);
+      return schema.apply(old, {
         config,
         manager: request.fieldManager,
         force: patch.force === true,
         subresource: view.name,
         now: rfc3339(served.engine.clock.now()),
         ignored: view.ignored(old ?? config, hasStatus(served)),
-      }),
+      });
+    },
   };
+}
+
+/** Who names a uid means an object that is there. */
+function refuseUid(served: ServedResource, { name }: WriteRequest, { metadata: { uid } }: KubeObject): void {
+  if (!uid) return;
+  const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+  throw conflict(served.definition.resource, name, why);
 }

@@ -110,6 +110,8 @@ export interface WriteRequest {
   readonly name: string;
   readonly dryRun: boolean;
   readonly fieldManager: string;
+  /** Server-side apply, which means nothing without managed fields. */
+  readonly applies?: true;
   readonly fieldValidation: FieldValidation;
   /** The version the caller speaks; storage may hold another. */
   readonly resource?: Pick<Resource, 'group' | 'version' | 'resource'>;

@@ -95,11 +95,11 @@ async function tryUpdate(
     if (isUnchanged(object, old) && !(await isStale(served, request, old)))
       return { object: old, created: false };
     if (request.dryRun) {
-      encodeForStorage(object);
+      encodeForStorage(object, { forgets: !request.applies });
       object.metadata.resourceVersion = old.metadata.resourceVersion ?? '';
       return { object, created: false };
     }
-    const result = await commitObject(served, object, revision, old);
+    const result = await commitObject(served, object, revision, { old, forgets: !request.applies });
     taken.stored = result.ok;
     if (result.ok) return { object, created: false };
     if (!result.current) throw notFound(definition.resource, request.name);

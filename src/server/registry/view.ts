@@ -2,8 +2,8 @@ import { invalidValue } from '../../api/field-errors.ts';
 import { copyJson } from '../../api/json-value.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import { badRequest, type FieldError, invalid } from '../../api/status.ts';
-import type { Scale } from '../../api/types.gen.ts';
-import type { ResourceDefinition, Subresource } from './definition.ts';
+import type { ObjectMeta, Scale } from '../../api/types.gen.ts';
+import type { KeptByStatus, ResourceDefinition, Subresource } from './definition.ts';
 
 /**
  * The part of an object that one route reads and writes: the whole, its status, its scale, or what a subresource
@@ -24,7 +24,7 @@ export interface View {
   readonly validate?: (object: KubeObject, old: KubeObject) => readonly FieldError[];
   /** What it writes is no desire of a user: `metadata.generation` stays. */
   readonly keepsGeneration?: true;
-  /** Top-level fields the route does not write; see ManagerOptions. */
+  /** Fields the route does not write, as paths such as `status` or `metadata.labels`; see ManagerOptions. */
   ignored(object: KubeObject, hasStatus: boolean): readonly string[];
 }
 
@@ -57,7 +57,8 @@ const notMetadata = (object: KubeObject): string[] =>
   Object.keys(object).filter((key) => !['apiVersion', 'kind', 'metadata'].includes(key));
 
 function statusView(found: Found): View {
-  const { prepareUpdate, validateUpdate } = found as {
+  const { keeps, prepareUpdate, validateUpdate } = found as {
+    keeps?: KeptByStatus;
     prepareUpdate?: (object: KubeObject, old: KubeObject) => void;
     validateUpdate?: (object: KubeObject, old: KubeObject) => readonly FieldError[];
   };
@@ -66,15 +67,38 @@ function statusView(found: Found): View {
     read: (stored) => stored,
     write(submitted, old) {
       const { status } = submitted as { status?: unknown };
-      const object: KubeObject & { status?: unknown } = { ...copyJson(old), metadata: submitted.metadata };
+      const object: KubeObject & { status?: unknown } = copyJson(old);
+      object.metadata = statusMetadata(submitted.metadata, object.metadata, keeps);
       if (status === undefined) delete object.status;
       else object.status = status;
       return object;
     },
     prepare: (object, old) => prepareUpdate?.(object, old),
     validate: (object, old) => validateUpdate?.(object, old) ?? [],
-    ignored: (object) => notMetadata(object).filter((key) => key !== 'status'),
+    keepsGeneration: true,
+    ignored: (object) => [
+      ...notMetadata(object).filter((key) => key !== 'status'),
+      ...(keeps === undefined ? [] : [keeps === 'metadata' ? keeps : `metadata.${keeps}`]),
+    ],
   };
+}
+
+/** What a write of the status makes of the metadata. Who manages what, and the version it was read at, always count. */
+function statusMetadata(submitted: ObjectMeta, old: ObjectMeta, keeps: KeptByStatus | undefined): ObjectMeta {
+  if (keeps === undefined) return submitted;
+  if (keeps !== 'metadata') return withField({ ...submitted }, keeps, old[keeps]);
+  withField(old, 'managedFields', submitted.managedFields);
+  return withField(old, 'resourceVersion', submitted.resourceVersion);
+}
+
+function withField<K extends keyof ObjectMeta>(
+  metadata: ObjectMeta,
+  key: K,
+  value: ObjectMeta[K],
+): ObjectMeta {
+  if (value === undefined) delete metadata[key];
+  else metadata[key] = value;
+  return metadata;
 }
 
 function customView(found: CustomSubresource): View {

@@ -96,6 +96,7 @@ export const validatingAdmissionPolicy: ResourceDefinition<ValidatingAdmissionPo
     ageColumn,
   ],
   strategy: {
+    allowUnconditionalUpdate: false,
     default: ({ spec }) => {
       if (spec === undefined) return;
       spec.failurePolicy ??= 'Fail';
@@ -103,7 +104,7 @@ export const validatingAdmissionPolicy: ResourceDefinition<ValidatingAdmissionPo
     },
     validate: validateValidatingPolicy,
   },
-  subresources: [{ name: 'status' }],
+  subresources: [{ name: 'status', keeps: 'metadata' }],
 };
 
 export const validatingAdmissionPolicyBinding: ResourceDefinition<ValidatingAdmissionPolicyBinding> = {
@@ -119,6 +120,7 @@ export const validatingAdmissionPolicyBinding: ResourceDefinition<ValidatingAdmi
     ageColumn,
   ],
   strategy: {
+    allowUnconditionalUpdate: false,
     default: ({ spec }) => defaultMatch(spec?.matchResources),
     validate: ({ spec }) => [
       ...validateBinding(spec),
@@ -144,6 +146,7 @@ export const mutatingAdmissionPolicy: ResourceDefinition<MutatingAdmissionPolicy
     ageColumn,
   ],
   strategy: {
+    allowUnconditionalUpdate: false,
     default: ({ spec }) => {
       if (spec === undefined) return;
       spec.failurePolicy ??= 'Fail';
@@ -166,6 +169,7 @@ export const mutatingAdmissionPolicyBinding: ResourceDefinition<MutatingAdmissio
     ageColumn,
   ],
   strategy: {
+    allowUnconditionalUpdate: false,
     default: ({ spec }) => defaultMatch(spec?.matchResources),
     validate: ({ spec }) => [
       ...validateBinding(spec),

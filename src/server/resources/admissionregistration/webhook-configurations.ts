@@ -39,6 +39,7 @@ function define<T extends Configuration>(options: {
     ],
     strategy: {
       hasGeneration: true,
+      allowUnconditionalUpdate: false,
       generationIncludes: ({ webhooks }) => webhooks,
       default: ({ webhooks }) => {
         for (const webhook of webhooks ?? []) defaultWebhook(webhook, options.mutates);

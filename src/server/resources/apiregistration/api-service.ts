@@ -106,5 +106,5 @@ export const apiService: ResourceDefinition<APIService> = {
     },
     validate: validateApiService,
   },
-  subresources: [{ name: 'status', validateUpdate: validateStatus }],
+  subresources: [{ name: 'status', keeps: 'metadata', validateUpdate: validateStatus }],
 };

@@ -154,5 +154,8 @@ export const deployment: ResourceDefinition<Deployment> = {
     // Annotations of a Deployment reach its ReplicaSets, so that changing them counts as a change.
     generationIncludes: (object) => copyJson(object.metadata.annotations ?? {}),
   },
-  subresources: [{ name: 'status', validateUpdate: validateDeploymentStatus }, scaleSubresource()],
+  subresources: [
+    { name: 'status', keeps: 'labels', validateUpdate: validateDeploymentStatus },
+    scaleSubresource(),
+  ],
 };

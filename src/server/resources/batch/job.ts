@@ -46,6 +46,8 @@ export const job: ResourceDefinition<Job> = {
   ],
   selectableFields: { 'status.successful': ({ status }) => String(status?.succeeded ?? 0) },
   strategy: {
+    // For back compatibility, in this version of the API.
+    dependents: 'orphan',
     default: ({ spec }) => {
       if (spec !== undefined) defaultJobSpec(spec);
     },

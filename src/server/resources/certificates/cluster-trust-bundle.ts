@@ -90,6 +90,7 @@ export const clusterTrustBundle: ResourceDefinition<ClusterTrustBundle> = {
   selectableFields: { 'spec.signerName': ({ spec }) => spec?.signerName ?? '' },
   strategy: {
     hasGeneration: false,
+    allowUnconditionalUpdate: false,
     validate: validateBundle,
     validateUpdate: ({ spec }, old) =>
       (spec?.signerName ?? '') === (old.spec?.signerName ?? '')

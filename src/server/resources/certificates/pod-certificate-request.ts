@@ -111,6 +111,7 @@ export const podCertificateRequest: ResourceDefinition<PodCertificateRequest> = 
   },
   strategy: {
     hasGeneration: false,
+    allowUnconditionalUpdate: false,
     default: ({ spec }) => {
       if (spec) spec.maxExpirationSeconds ??= DEFAULT_SECONDS;
     },
@@ -124,6 +125,7 @@ export const podCertificateRequest: ResourceDefinition<PodCertificateRequest> = 
   subresources: [
     {
       name: 'status',
+      keeps: 'metadata',
       prepareUpdate: (object, old) => {
         object.spec = copyJson(old.spec);
       },

@@ -45,5 +45,10 @@ export const lease: ResourceDefinition<Lease> = {
     textColumn('Holder', 'Who holds it.', ({ spec }: Lease) => spec?.holderIdentity),
     ageColumn,
   ],
-  strategy: { hasGeneration: false, allowCreateOnUpdate: true, validate: validateLease },
+  strategy: {
+    hasGeneration: false,
+    allowCreateOnUpdate: true,
+    allowUnconditionalUpdate: false,
+    validate: validateLease,
+  },
 };

@@ -161,5 +161,10 @@ export const event: ResourceDefinition<Event> = {
     source: ({ source, reportingComponent }) => source?.component || reportingComponent || '',
     type: ({ type }) => type ?? '',
   },
-  strategy: { hasGeneration: false, allowCreateOnUpdate: true, validate: validateEvent },
+  strategy: {
+    hasGeneration: false,
+    dependents: 'none',
+    allowCreateOnUpdate: true,
+    validate: validateEvent,
+  },
 };

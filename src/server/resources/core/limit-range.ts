@@ -91,6 +91,7 @@ export const limitRange: ResourceDefinition<LimitRange> = {
   columns: [nameColumn, createdAtColumn],
   strategy: {
     hasGeneration: false,
+    allowCreateOnUpdate: true,
     default: ({ spec }) => {
       for (const item of spec?.limits ?? []) defaultItem(item);
     },

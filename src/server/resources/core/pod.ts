@@ -67,6 +67,8 @@ export const pod: ResourceDefinition<Pod> = {
   subresources: [
     {
       name: 'status',
+      // Agents of old corrupted them.
+      keeps: 'ownerReferences',
       validateUpdate: validatePodStatusUpdate,
       prepareUpdate: (object, old) => {
         // The class of service is decided once; agents that do not send it do not clear it.

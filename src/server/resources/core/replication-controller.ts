@@ -71,6 +71,7 @@ export const replicationController: ResourceDefinition<ReplicationController> = 
   ],
   selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
   strategy: {
+    dependents: 'orphan',
     default: defaultReplicationController,
     prepareCreate: (object) => {
       object.status = { replicas: 0 };

@@ -34,6 +34,7 @@ export const service: ResourceDefinition<Service> = {
   validateName: dns1035LabelProblems,
   strategy: {
     hasGeneration: false,
+    allowCreateOnUpdate: true,
     default: defaultService,
     prepareCreate: (object, { allocators }) => {
       object.status = { loadBalancer: {} };

@@ -39,5 +39,5 @@ export const flowSchema: ResourceDefinition<FlowSchema> = {
     },
     validate: validateFlowSchema,
   },
-  subresources: [{ name: 'status' }],
+  subresources: [{ name: 'status', keeps: 'metadata' }],
 };

@@ -56,5 +56,5 @@ export const priorityLevelConfiguration: ResourceDefinition<PriorityLevelConfigu
     ageColumn,
   ],
   strategy: { default: defaultLevel, validate: validatePriorityLevel },
-  subresources: [{ name: 'status' }],
+  subresources: [{ name: 'status', keeps: 'metadata' }],
 };

@@ -15,6 +15,7 @@ export const serviceCidr: ResourceDefinition<ServiceCIDR> = {
     ageColumn,
   ],
   strategy: {
+    hasGeneration: false,
     validate: ({ spec }) =>
       spec?.cidrs?.length
         ? eachOf(spec.cidrs, 'spec.cidrs', (range, at) => cidr(at, range))
@@ -22,5 +23,5 @@ export const serviceCidr: ResourceDefinition<ServiceCIDR> = {
     validateUpdate: ({ spec }, old) =>
       equalJson(spec?.cidrs, old.spec?.cidrs) ? [] : [invalidValue('spec.cidrs', spec?.cidrs, IMMUTABLE)],
   },
-  subresources: [{ name: 'status' }],
+  subresources: [{ name: 'status', keeps: 'metadata' }],
 };

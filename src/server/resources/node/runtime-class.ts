@@ -20,6 +20,7 @@ export const runtimeClass: ResourceDefinition<RuntimeClass> = {
   strategy: {
     hasGeneration: false,
     allowCreateOnUpdate: true,
+    allowUnconditionalUpdate: false,
     validate: ({ handler, overhead, scheduling }) => [
       ...(handler ? problemsOf('handler', handler, dns1123LabelProblems) : [required('handler')]),
       ...Object.entries(overhead?.podFixed ?? {}).flatMap(([name, quantity]) =>

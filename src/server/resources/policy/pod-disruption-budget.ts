@@ -42,6 +42,7 @@ export const podDisruptionBudget: ResourceDefinition<PodDisruptionBudget> = {
     ageColumn,
   ],
   strategy: {
+    allowUnconditionalUpdate: false,
     validate: validateBudget,
     warnings: ({ spec }, old) =>
       old === undefined &&

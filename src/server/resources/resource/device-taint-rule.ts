@@ -52,5 +52,5 @@ export const deviceTaintRule: ResourceDefinition<DeviceTaintRule> = {
     },
     validate: validateTaint,
   },
-  subresources: [{ name: 'status' }],
+  subresources: [{ name: 'status', keeps: 'metadata' }],
 };

@@ -53,7 +53,7 @@ export const resourceClaim: ResourceDefinition<ResourceResourceClaim> = {
     validateUpdate: ({ spec }, old) =>
       equalJson(spec, old.spec) ? [] : [invalidValue('spec', spec, IMMUTABLE)],
   },
-  subresources: [{ name: 'status' }],
+  subresources: [{ name: 'status', keeps: 'metadata' }],
 };
 
 export const resourceClaimTemplate: ResourceDefinition<ResourceClaimTemplate> = {

@@ -37,6 +37,7 @@ export const csiDriver: ResourceDefinition<CSIDriver> = {
     ageColumn,
   ],
   strategy: {
+    allowUnconditionalUpdate: false,
     default: ({ spec }) => {
       if (spec === undefined) return;
       spec.attachRequired ??= true;
@@ -63,6 +64,7 @@ export const csiNode: ResourceDefinition<CSINode> = {
     ageColumn,
   ],
   strategy: {
+    allowUnconditionalUpdate: false,
     hasGeneration: false,
     validate: ({ spec }) =>
       eachOf(spec?.drivers, 'spec.drivers', ({ name, nodeID }, at) => [
@@ -88,6 +90,7 @@ export const csiStorageCapacity: ResourceDefinition<CSIStorageCapacity> = {
     ageColumn,
   ],
   strategy: {
+    allowUnconditionalUpdate: false,
     hasGeneration: false,
     validate: ({ nodeTopology, storageClassName }) => [
       ...validateLabelSelector(nodeTopology, 'nodeTopology'),

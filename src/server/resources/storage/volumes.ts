@@ -23,6 +23,7 @@ export const volumeAttachment: ResourceDefinition<VolumeAttachment> = {
   ],
   strategy: {
     hasGeneration: false,
+    allowUnconditionalUpdate: false,
     prepareCreate: (object) => {
       object.status = { attached: false };
     },
@@ -36,7 +37,7 @@ export const volumeAttachment: ResourceDefinition<VolumeAttachment> = {
     validateUpdate: ({ spec }, old) =>
       equalJson(spec, old.spec) ? [] : [invalidValue('spec', spec, IMMUTABLE)],
   },
-  subresources: [{ name: 'status' }],
+  subresources: [{ name: 'status', keeps: 'metadata' }],
 };
 
 export const volumeAttributesClass: ResourceDefinition<VolumeAttributesClass> = {

@@ -79,5 +79,5 @@ export const storageVersionMigration: ResourceDefinition<StorageVersionMigration
         ? []
         : [invalidValue('spec.resource', spec?.resource, IMMUTABLE)],
   },
-  subresources: [{ name: 'status', validateUpdate: validateStatus }],
+  subresources: [{ name: 'status', keeps: 'metadata', validateUpdate: validateStatus }],
 };
