@@ -114,10 +114,10 @@ const fromOutside = (board: Board, port: string, isExpected = true): string =>
   lan.enter(['sh', '-c', `busybox nc -w ${isExpected ? 10 : 1} ${board.address} ${port} </dev/null || true`]);
 
 /** Into the log of the pod, until nobody can be waiting for it any more. */
-const SPEAK = 'for i in 1 2 3 4 5 6 7 8 9; do sleep 0.3; echo one more > /proc/1/fd/1; done';
+const SPEAK = 'for i in $(seq 20); do sleep 0.3; echo one more > /proc/1/fd/1; done';
 
 /** The size comes a moment after the terminal. */
-const RESIZED = 'for i in 1 2 3 4 5 6 7 8 9; do stty size | grep 33.91 && break; sleep 0.3; done';
+const RESIZED = 'until stty size | grep 33.91; do sleep 0.3; done';
 
 /** What the server asks of a board, over the connection that the board's agent opened. */
 function describeReaching(what: string, board: () => Board, pod: string): void {

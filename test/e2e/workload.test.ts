@@ -296,16 +296,12 @@ describe('pods that go wrong', () => {
 
   it("back off when they crash, with upstream's words", async () => {
     await board.apply(simple('crash', 'exit 9'));
-    await board.until('CrashLoopBackOff', async () => (await reason('crash')) === 'CrashLoopBackOff');
-    expect(
-      await board.ok([
-        'get',
-        'pod',
-        'crash',
-        '-o',
-        'jsonpath={.status.containerStatuses[0].state.waiting.message}',
-      ]),
-    ).toMatch(/^back-off \d+s restarting failed container=main pod=crash_default\(/);
+    const waiting = 'jsonpath={.status.containerStatuses[0].state.waiting}';
+    await board.until('CrashLoopBackOff, in words', async () =>
+      /back-off \d+s restarting failed container=main pod=crash_default\(.*"reason":"CrashLoopBackOff"/.test(
+        await board.ok(['get', 'pod', 'crash', '-o', waiting]),
+      ),
+    );
     expect(
       await board.ok([
         'get',
