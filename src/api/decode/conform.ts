@@ -13,6 +13,13 @@ import { canonicalMicroTime, canonicalTime } from './time-text.ts';
 /** A value of the wrong type; the message is that of Go's decoder. */
 export class TypeMismatchError extends Error {
   override readonly name = 'TypeMismatchError';
+  /** What upstream says where it fits a tree of values, not JSON text, to a struct: after a strategic merge patch. */
+  readonly restoring: string;
+
+  constructor(message: string, restoring = message) {
+    super(message);
+    this.restoring = restoring;
+  }
 }
 
 export interface Conformed {
@@ -73,16 +80,20 @@ class Conformer {
     return whole.startsWith('.') ? whole.slice(1) : whole;
   }
 
-  #mismatch(what: string, type: string): TypeMismatchError {
+  #mismatch(value: unknown, node: SchemaNode, what = jsonKind(value)): TypeMismatchError {
+    const type = node.scalar === 'int32' || node.scalar === 'int64' ? node.scalar : node.typeName;
     const where =
       this.#fields.length === 0
         ? `Go value of type ${type === '' ? this.#root.typeName : type}`
         : `Go struct field ${structName(this.#struct)}.${this.#fields.join('.')} of type ${type}`;
-    return new TypeMismatchError(`json: cannot unmarshal ${what} into ${where}`);
+    return new TypeMismatchError(
+      `json: cannot unmarshal ${what} into ${where}`,
+      restoringProblem(value, node, type),
+    );
   }
 
   #object(value: unknown, node: SchemaNode): unknown {
-    if (!isPlainObject(value)) throw this.#mismatch(jsonKind(value), node.typeName);
+    if (!isPlainObject(value)) throw this.#mismatch(value, node);
     const struct = this.#struct;
     let hasGone = false;
     for (const key of Object.keys(value)) {
@@ -122,7 +133,7 @@ class Conformer {
   }
 
   #map(value: unknown, node: SchemaNode): unknown {
-    if (!isPlainObject(value)) throw this.#mismatch(jsonKind(value), node.typeName);
+    if (!isPlainObject(value)) throw this.#mismatch(value, node);
     const element = node.element;
     if (element === undefined) return value;
     for (const key of Object.keys(value)) {
@@ -137,7 +148,7 @@ class Conformer {
   }
 
   #list(value: unknown, node: SchemaNode): unknown {
-    if (!Array.isArray(value)) throw this.#mismatch(jsonKind(value), node.typeName);
+    if (!Array.isArray(value)) throw this.#mismatch(value, node);
     const element = node.element;
     if (element === undefined) return value;
     for (let index = 0; index < value.length; index++) {
@@ -153,17 +164,17 @@ class Conformer {
   #scalar(value: unknown, node: SchemaNode): unknown {
     switch (node.scalar) {
       case 'string':
-        if (typeof value !== 'string') throw this.#mismatch(jsonKind(value), node.typeName);
+        if (typeof value !== 'string') throw this.#mismatch(value, node);
         return value;
       case 'boolean':
-        if (typeof value !== 'boolean') throw this.#mismatch(jsonKind(value), node.typeName);
+        if (typeof value !== 'boolean') throw this.#mismatch(value, node);
         return value;
       case 'int32':
       case 'int64':
-        return this.#integer(value, node.scalar);
+        return this.#integer(value, node.scalar, node);
       case 'double':
         if (typeof value === 'bigint') return Number(value);
-        if (typeof value !== 'number') throw this.#mismatch(jsonKind(value), node.typeName);
+        if (typeof value !== 'number') throw this.#mismatch(value, node);
         return value;
       case 'bytes':
         return this.#base64(value, node);
@@ -190,20 +201,20 @@ class Conformer {
     return isPlainObject(value) ? this.#object(value, objects) : this.#free(value);
   }
 
-  #integer(value: unknown, kind: 'int32' | 'int64'): number {
+  #integer(value: unknown, kind: 'int32' | 'int64', node: SchemaNode): number {
     if (typeof value === 'bigint') {
       if (kind === 'int32' || BigInt.asIntN(64, value) !== value)
-        throw this.#mismatch(`number ${value}`, kind);
+        throw this.#mismatch(value, node, `number ${value}`);
       throw inexact(value);
     }
-    if (typeof value !== 'number') throw this.#mismatch(jsonKind(value), kind);
+    if (typeof value !== 'number') throw this.#mismatch(value, node);
     const fits = kind === 'int32' ? (value | 0) === value : Number.isSafeInteger(value);
-    if (!fits) throw this.#mismatch(`number ${value}`, kind);
+    if (!fits) throw this.#mismatch(value, node, `number ${value}`);
     return value === 0 ? 0 : value;
   }
 
   #base64(value: unknown, node: SchemaNode): string {
-    if (typeof value !== 'string') throw this.#mismatch(jsonKind(value), node.typeName);
+    if (typeof value !== 'string') throw this.#mismatch(value, node);
     const text = value.replace(/[\r\n]/g, '');
     const good = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text);
     if (good) return text;
@@ -215,6 +226,35 @@ class Conformer {
     refuseInexact(value);
     return value;
   }
+}
+
+/** The words of upstream's runtime converter, which names kinds of Go values and no fields. */
+function restoringProblem(value: unknown, node: SchemaNode, type: string): string {
+  const from = goValueKind(value);
+  if (node.shape === 'object') return `cannot restore struct from: ${from}`;
+  if (node.shape === 'map') return `cannot restore map from ${from}`;
+  if (node.shape === 'list' || node.scalar === 'bytes') return `cannot restore slice from ${from}`;
+  const to = GO_KINDS[node.scalar ?? ''] ?? type;
+  const isNumber = from === 'int64' || from === 'float64';
+  // Go converts numbers to each other, and integers to strings: the converter means something else by that.
+  const converts = isNumber && (to === 'string' ? from === 'int64' : to !== 'bool');
+  return converts ? `cannot convert ${from} to ${type}` : `unrecognized type: ${to}`;
+}
+
+const GO_KINDS: Readonly<Record<string, string>> = {
+  string: 'string',
+  boolean: 'bool',
+  int32: 'int32',
+  int64: 'int64',
+  double: 'float64',
+};
+
+function goValueKind(value: unknown): string {
+  if (Array.isArray(value)) return 'slice';
+  if (isPlainObject(value)) return 'map';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  if (typeof value === 'bigint') return 'int64';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
 }
 
 /** Anything goes, except a number that would not come back as it was sent: throws {@link TypeMismatchError}. */

@@ -47,6 +47,29 @@ describe('daemonset controller', () => {
     await cluster.runPods();
   };
 
+  it('labels pods with hash and number of the template, and revisions with why they came', async () => {
+    const annotations = {
+      'deprecated.daemonset.template.generation': '3',
+      'kubernetes.io/change-cause': 'kubectl apply',
+    };
+    const template = { spec: { containers: [{ name: 'main', image: 'log:2' }] } };
+    await cluster.client.patch(resources.daemonSets, ref, {
+      type: 'strategic',
+      body: { metadata: { annotations }, spec: { template } },
+    });
+    await createNode('d');
+    await cluster.settle();
+    const revisions = await cluster.list(resources.controllerRevisions);
+    const newest = revisions.find(({ revision }) => revision === 2);
+    expect(newest?.metadata.annotations).toEqual(annotations);
+    const [pod] = (await cluster.pods()).filter((one) => nodeNameOf(one) === 'd');
+    expect(pod?.metadata.labels).toEqual({
+      app: 'log',
+      'pod-template-generation': '3',
+      'controller-revision-hash': newest?.metadata.labels?.['controller-revision-hash'],
+    });
+  });
+
   it('runs one pod on each node, those that come later too', async () => {
     expect(await placed()).toEqual(['a', 'b', 'c']);
     await createNode('d');

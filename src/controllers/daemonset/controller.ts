@@ -125,7 +125,12 @@ export const daemonSetController: Controller = {
 function daemonPod(set: DaemonSet, nodeName: string, hash: string): Pod {
   const pod = podFromTemplate(set.spec?.template ?? {}, set.metadata.namespace);
   pod.metadata.generateName = `${set.metadata.name}-`;
-  pod.metadata.labels = { ...pod.metadata.labels, [HASH]: hash };
+  const generation = set.metadata.annotations?.['deprecated.daemonset.template.generation'];
+  pod.metadata.labels = {
+    ...pod.metadata.labels,
+    ...(generation === undefined ? {} : { 'pod-template-generation': generation }),
+    [HASH]: hash,
+  };
   pod.metadata.ownerReferences = [controllerReference(set, resources.daemonSets as Resource<KubeObject>)];
   if (pod.spec) {
     pod.spec.affinity = pinnedTo(nodeName, pod.spec.affinity);

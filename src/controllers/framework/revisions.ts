@@ -60,7 +60,7 @@ async function create<O extends Templated>(
   data: object,
   revision: number,
 ): Promise<ControllerRevision> {
-  const { name = '', namespace } = owner.metadata;
+  const { name = '', namespace, annotations } = owner.metadata;
   for (let collisions = 0; ; collisions++) {
     const hash = templateHash(data, collisions);
     const object: ControllerRevision = {
@@ -69,7 +69,9 @@ async function create<O extends Templated>(
       metadata: {
         name: `${name}-${hash}`,
         ...(namespace === undefined ? {} : { namespace }),
-        labels: { ...owner.spec?.template.metadata?.labels, 'controller-revision-hash': hash },
+        labels: { ...owner.spec?.template.metadata?.labels, [hashLabel(ownerResource)]: hash },
+        // `kubectl rollout history` reads the cause of the change here.
+        ...(annotations === undefined ? {} : { annotations: { ...annotations } }),
         ownerReferences: [controllerReference(owner, ownerResource as Resource<KubeObject>)],
       },
       data: data as NonNullable<ControllerRevision['data']>,
@@ -85,6 +87,11 @@ async function create<O extends Templated>(
       if (isOurs && canonicalJson(found.data) === canonicalJson(data)) return found;
     }
   }
+}
+
+/** Upstream's controllers never agreed on one. */
+function hashLabel<O extends KubeObject>({ kind }: Resource<O>): string {
+  return kind === 'StatefulSet' ? 'controller.kubernetes.io/hash' : 'controller-revision-hash';
 }
 
 /** Deletes the oldest revisions that no pod uses, beyond the history limit. */

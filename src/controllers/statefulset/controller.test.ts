@@ -117,6 +117,25 @@ describe('statefulset controller', () => {
     expect(revisions.map(({ revision }) => revision).toSorted()).toEqual([1, 2]);
   });
 
+  it('tells with a revision why it came and what its hash is', async () => {
+    await create({});
+    const { metadata } = await cluster.client.get(resources.statefulSets, ref);
+    const change = { 'kubernetes.io/change-cause': 'kubectl set image' };
+    await cluster.client.patch(resources.statefulSets, ref, {
+      type: 'merge',
+      body: { metadata: { annotations: change }, spec: image('db:2') },
+    });
+    await cluster.settle();
+    const revisions = await cluster.list(resources.controllerRevisions);
+    const [first, second] = revisions.toSorted((a, b) => a.revision - b.revision);
+    expect([first?.metadata.annotations, second?.metadata.annotations]).toEqual([
+      metadata.annotations,
+      change,
+    ]);
+    const hash = second?.metadata.labels?.['controller.kubernetes.io/hash'];
+    expect(second?.metadata.name).toBe(`db-${hash}`);
+  });
+
   it('restarts a failed pod under its name', async () => {
     await create({ replicas: 1 });
     const [pod] = await cluster.pods();

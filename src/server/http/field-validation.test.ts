@@ -77,11 +77,24 @@ describe('the text of a patch', () => {
   });
 
   it('that makes nothing of the type is a 422, too, however it is validated', async () => {
-    for (const type of ['merge-patch+json', 'strategic-merge-patch+json']) {
-      const answer = await patch(type, '{"spec":{"replicas":"many"}}', 'Ignore');
-      expect(answer).toMatchObject({ code: 422, json: { reason: 'Invalid' } });
-      expect(answer.json.message).toContain('cannot unmarshal string into Go struct field');
-    }
+    const answer = await patch('merge-patch+json', '{"spec":{"replicas":"many"}}', 'Ignore');
+    expect(answer).toMatchObject({ code: 422, json: { reason: 'Invalid' } });
+    expect(answer.json.message).toContain('cannot unmarshal string into Go struct field');
+  });
+
+  it.each([
+    ['{"metadata":{"labels":"x"}}', 'cannot restore map from string'],
+    ['{"spec":{"template":[1]}}', 'cannot restore struct from: slice'],
+    ['{"spec":{"template":{"spec":{"tolerations":{}}}}}', 'cannot restore slice from map'],
+    ['{"spec":{"replicas":"many"}}', 'unrecognized type: int32'],
+    ['{"spec":{"replicas":1.5}}', 'cannot convert float64 to int32'],
+    ['{"spec":{"paused":1}}', 'unrecognized type: bool'],
+    ['{"metadata":{"labels":{"a":1}}}', 'cannot convert int64 to string'],
+    ['{"metadata":{"labels":{"a":true}}}', 'unrecognized type: string'],
+  ])('after the strategic merge patch %s says: %s', async (body, why) => {
+    const answer = await patch('strategic-merge-patch+json', body, 'Ignore');
+    expect([answer.code, answer.json.reason]).toEqual([422, 'Invalid']);
+    expect(answer.json.message.endsWith(`": ${why}`) ? why : answer.json.message).toBe(why);
   });
 
   it('counts for views of an object, too', async () => {

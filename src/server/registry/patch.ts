@@ -70,7 +70,8 @@ function fitted(schema: ObjectSchema, request: WriteRequest, patch: Merging, old
     object['metadata'] ??= {};
     return object as unknown as KubeObject;
   } catch (error) {
-    if (error instanceof TypeMismatchError) throw refused(error.message);
+    if (error instanceof TypeMismatchError)
+      throw refused(patch.type === 'strategic' ? error.restoring : error.message);
     throw error;
   }
 }

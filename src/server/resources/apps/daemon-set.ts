@@ -22,10 +22,17 @@ import {
   validateSelectorUpdate,
   workloadWarnings,
 } from '../workload.ts';
+import {
+  carryTemplateGeneration,
+  defaultTemplateGeneration,
+  startTemplateGeneration,
+} from './template-generation.ts';
 
 const HISTORY = 10;
 
-function defaultDaemonSet({ spec }: DaemonSet): void {
+function defaultDaemonSet(set: DaemonSet): void {
+  defaultTemplateGeneration(set);
+  const { spec } = set;
   if (spec === undefined) return;
   spec.updateStrategy ??= {};
   spec.updateStrategy.type ||= 'RollingUpdate';
@@ -107,6 +114,7 @@ export const daemonSet: ResourceDefinition<DaemonSet> = {
   strategy: {
     default: defaultDaemonSet,
     prepareCreate: (object) => {
+      startTemplateGeneration(object);
       object.status = {
         currentNumberScheduled: 0,
         desiredNumberScheduled: 0,
@@ -114,6 +122,7 @@ export const daemonSet: ResourceDefinition<DaemonSet> = {
         numberReady: 0,
       };
     },
+    prepareUpdate: carryTemplateGeneration,
     validate: validateDaemonSet,
     validateUpdate: validateSelectorUpdate,
     warnings: workloadWarnings,
@@ -121,6 +130,7 @@ export const daemonSet: ResourceDefinition<DaemonSet> = {
   subresources: [
     {
       name: 'status',
+      prepareUpdate: carryTemplateGeneration,
       validateUpdate: ({ status }) =>
         COUNTS.flatMap((field) => validateCount(`status.${field}`, status?.[field])),
     },

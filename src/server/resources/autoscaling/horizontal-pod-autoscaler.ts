@@ -200,7 +200,7 @@ export const horizontalPodAutoscaler: ResourceDefinition<HorizontalPodAutoscaler
     hasGeneration: false,
     default: defaultAutoscaler,
     prepareCreate: (object) => {
-      object.status = { currentReplicas: 0, desiredReplicas: 0 };
+      object.status = { desiredReplicas: 0 };
     },
     validate: validateAutoscaler,
   },
