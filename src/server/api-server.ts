@@ -313,12 +313,12 @@ class KedgeApiServer implements ApiServer {
   }
 
   async #serve(definition: ResourceDefinition, engine: Engine): Promise<void> {
-    const { resource, otherVersions = [], virtual, selectableFields } = definition;
+    const { resource, otherVersions = [], virtual, selectableFields, deprecation: warning } = definition;
     const prefix = keyPrefix(resource);
     const cache = virtual ? EMPTY_CACHE : await this.#caches.open({ resource, prefix, selectableFields });
     const schema = this.#schemaOf(resource);
     const served: ServedResource = { definition, schema, cache, prefix, engine };
-    this.registry.add({ served, resource, schema });
+    this.registry.add({ served, resource, schema, warning });
     for (const conversion of otherVersions) {
       const other = conversion.resource;
       this.registry.add({ served, resource: other, schema: this.#schemaOf(other), conversion });

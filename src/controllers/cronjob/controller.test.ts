@@ -69,6 +69,15 @@ describe('cronjob controller', () => {
       expect(await names()).toEqual([`tick-${minute + 20}`]);
     });
   });
+  it('tells of a day that never comes', async () => {
+    await withCron({ schedule: '59 23 31 2 *' }, async (cluster, names) => {
+      await cluster.settle(30 * 60_000);
+      expect(await names()).toEqual([]);
+      expect(await cluster.events()).toEqual([
+        'Warning InvalidSchedule invalid schedule: 59 23 31 2 * : time difference between two schedules is less than 1 second',
+      ]);
+    });
+  });
   it('does nothing while suspended', async () => {
     await withCron({ suspend: true }, async (cluster, names) => {
       await cluster.settle(30 * 60_000);

@@ -70,6 +70,11 @@ async function syncCronJob(
   const schedule = readSchedule(context, cron);
   if (!schedule) return undefined;
   const plan = planCronJob(cron, schedule, active, clock.now());
+  if (plan.neverDue) {
+    // Upstream's words: it finds no first time and no second, and so nothing between them.
+    const why = 'time difference between two schedules is less than 1 second';
+    events.event(cron, 'Warning', 'InvalidSchedule', `invalid schedule: ${cron.spec?.schedule} : ${why}`);
+  }
   if (plan.tooManyMissed) {
     const message =
       'too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew';

@@ -10,6 +10,8 @@ export interface CronPlan {
   readonly replace: readonly Job[];
   readonly skipped: 'Forbid' | 'missed' | undefined;
   readonly tooManyMissed: boolean;
+  /** No day is like that, such as February 31st. */
+  readonly neverDue: boolean;
   readonly againMs: number | undefined;
 }
 
@@ -26,7 +28,10 @@ export function planCronJob(
   nowMs: number,
 ): CronPlan {
   const { suspend, concurrencyPolicy, startingDeadlineSeconds, timeZone = 'UTC' } = cron.spec ?? {};
-  const idle = { startMs: undefined, replace: [], skipped: undefined, tooManyMissed: false } as const;
+  const idle = {
+    ...{ startMs: undefined, replace: [], skipped: undefined },
+    ...{ tooManyMissed: false, neverDue: false },
+  } as const;
   if (suspend || cron.metadata.deletionTimestamp) return { ...idle, againMs: undefined };
   const last = cron.status?.lastScheduleTime ?? cron.metadata.creationTimestamp;
   const deadlineMs = startingDeadlineSeconds === undefined ? undefined : startingDeadlineSeconds * 1000;
@@ -34,12 +39,12 @@ export function planCronJob(
   const { latestMs, count } = unmet(schedule, sinceMs, nowMs, timeZone);
   const next = nextTime(schedule, nowMs, timeZone);
   const againMs = next === undefined ? undefined : next - nowMs + NUDGE_MS;
-  if (latestMs === undefined) return { ...idle, againMs };
+  if (latestMs === undefined) return { ...idle, neverDue: next === undefined, againMs };
   const tooManyMissed = count > MANY_MISSED;
   if (active.length > 0 && concurrencyPolicy === 'Forbid')
     return { ...idle, skipped: 'Forbid', tooManyMissed, againMs };
   const replace = concurrencyPolicy === 'Replace' ? active : [];
-  return { startMs: latestMs, replace, skipped: undefined, tooManyMissed, againMs };
+  return { ...idle, startMs: latestMs, replace, tooManyMissed, againMs };
 }
 
 /** The latest time between two that was not met, and (up to a bound) how many there were. */

@@ -68,7 +68,33 @@ const withCondition = (object: CertificateSigningRequest, type: string): Certifi
   status: { conditions: [...(object.status?.conditions ?? []), { type, status: 'True', reason: 'Test' }] },
 });
 
+type Condition = NonNullable<NonNullable<CertificateSigningRequest['status']>['conditions']>[number];
+
 describe('signing requests', () => {
+  it('say when they were decided, and when that changed', async () => {
+    const made = await bob.create(certificateSigningRequests, csr('timed', 'example.com/web'));
+    const { status } = await ann.update(certificateSigningRequests, withCondition(made, 'Approved'), {
+      subresource: 'approval',
+    });
+    const [{ lastUpdateTime, lastTransitionTime }] = status!.conditions! as [Condition];
+    expect([lastUpdateTime, lastTransitionTime]).toEqual([made.metadata.creationTimestamp, lastUpdateTime]);
+    const before = '2020-01-01T00:00:00Z';
+    const times = (conditions: readonly Condition[]) => conditions.map((one) => one.lastTransitionTime);
+    const write = (condition: Condition) => {
+      const conditions = [status!.conditions![0]!, condition];
+      const subresource = { subresource: 'status' };
+      return ann.update(certificateSigningRequests, { ...made, status: { conditions } }, subresource);
+    };
+    delete (made.metadata as { resourceVersion?: string }).resourceVersion;
+    const failed = { type: 'Failed', status: 'True', reason: 'Test', lastTransitionTime: before };
+    expect(times((await write(failed)).status!.conditions!)).toEqual([lastTransitionTime, before]);
+    const { lastTransitionTime: _, ...again } = failed;
+    expect(times((await write({ ...again, message: 'again' })).status!.conditions!)).toEqual([
+      lastTransitionTime,
+      before,
+    ]);
+  });
+
   it('are approved and signed by those who may act for the signer', async () => {
     const made = await bob.create(certificateSigningRequests, csr('a', 'example.com/web'));
     await expect(

@@ -66,6 +66,52 @@ describe('refusals', () => {
   });
 });
 
+describe('indented JSON', () => {
+  it.each([
+    ['', 'kubectl/v1.36.3', false],
+    ['', 'curl/8.5.0', true],
+    ['', 'Wget/1.21', true],
+    ['', 'Mozilla/5.0 (X11; Linux)', true],
+    ['?pretty=true', 'kubectl/v1.36.3', true],
+    ['?pretty=false', 'curl/8.5.0', false],
+    ['?pretty=', 'curl/8.5.0', true],
+  ])('%s, asked for by %s: %s', async (query, agent, isIndented) => {
+    for (const path of ['/api/v1/namespaces/default', '/api/v1/namespaces', '/apis/none/v1/x', '/api/v1']) {
+      const { text } = await http.send('GET', `${path}${query}`, undefined, { 'user-agent': agent });
+      if (text.startsWith('{')) expect([path, text.startsWith('{\n  "')]).toEqual([path, isIndented]);
+    }
+    for (const path of [
+      `${MAPS}/none`,
+      '/api/v1/namespaces/default',
+      '/apis',
+      '/api/v1/namespaces?limit=1',
+    ]) {
+      const address = `${path}${query.replace('?', path.includes('?') ? '&' : '?')}`;
+      const { json, text } = await http.send('GET', address, undefined, { 'user-agent': agent });
+      expect(text).toBe(isIndented ? JSON.stringify(json, null, 2) : `${JSON.stringify(json)}\n`);
+    }
+  });
+  it('is what everybody gets of the version', async () => {
+    const { json, text } = await http.send('GET', '/version', undefined, { 'user-agent': 'kubectl/v1.36.3' });
+    expect(text).toBe(JSON.stringify(json, null, 2));
+  });
+});
+
+describe('a deprecated kind', () => {
+  it.each([
+    ['endpoints', 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
+    ['componentstatuses', 'v1 ComponentStatus is deprecated in v1.19+'],
+  ])('says so of %s with every answer', async (resource, text) => {
+    const warning = `299 - "${text}"`;
+    expect((await http.send('GET', `/api/v1/${resource}`)).headers).toMatchObject({ warning });
+    if (resource !== 'endpoints') return;
+    const created = await http.send('POST', '/api/v1/namespaces/default/endpoints', named('old'));
+    expect([created.code, created.headers['warning']]).toEqual([201, warning]);
+    const gone = await http.send('DELETE', '/api/v1/namespaces/default/endpoints/old');
+    expect([gone.code, gone.headers['warning']]).toEqual([200, warning]);
+  });
+});
+
 describe('namespaces', () => {
   it('are read, changed and finalized by their own path', async () => {
     await http.send('POST', '/api/v1/namespaces', named('own'));

@@ -18,10 +18,11 @@ import { type ApiError, apiError, badRequest } from '../../api/status.ts';
 import type { Patch } from '../../client/port.ts';
 import { readAsset } from '../../lib/assets.ts';
 import type { DeleteOptions } from '../registry/delete.ts';
+import { readDryRun } from '../registry/dry-run.ts';
 import type { ReadPatch } from '../registry/patch.ts';
 import type { ObjectSchema } from '../registry/served-resource.ts';
 import type { Exchange } from './exchange.ts';
-import { type DeleteRequest, readDryRun } from './parameters.ts';
+import type { DeleteRequest } from './parameters.ts';
 
 /** What a body is expected to hold. */
 export interface Expected {

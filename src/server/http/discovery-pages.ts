@@ -148,7 +148,7 @@ export class DiscoveryPages {
   ): Promise<void> {
     let known = this.#etags.get(key);
     if (!known) {
-      const bytes = Buffer.from(JSON.stringify(aggregatedDiscovery(groups, version)));
+      const bytes = Buffer.from(`${JSON.stringify(aggregatedDiscovery(groups, version))}\n`);
       known = { bytes, etag: `"${createHash('sha512').update(bytes).digest('hex').toUpperCase()}"` };
       this.#etags.set(key, known);
     }

@@ -94,20 +94,31 @@ export function sendHead({ response, fields }: Pick<Exchange, 'response' | 'fiel
   response.writeHead(code, fields.list);
 }
 
+/** Whether JSON is indented: where `pretty` says so and, without it, for what people read it with, as upstream. */
+export function isPretty({ query, request }: Exchange): boolean {
+  const wanted = query.get('pretty');
+  if (wanted) return isTrue(wanted);
+  return /^(?:curl|Wget|Mozilla\/5\.0)/.test(request.headers['user-agent'] ?? '');
+}
+
 /** Adds `Warning:` headers. */
 export function setWarnings(exchange: Exchange): void {
   if (exchange.warnings.length === 0) return;
   exchange.fields.set('warning', warningHeader(exchange.warnings));
 }
 
-/** Writes bytes that are JSON already, or YAML and indented JSON made of them where the client wants that. */
+const NEWLINE = Buffer.from('\n');
+
+/**
+ * Writes bytes that are JSON already, or YAML and indented JSON made of them where the client wants that. As upstream's
+ * does, JSON ends with a line break and indented JSON does not.
+ */
 export function sendJson(
   exchange: Exchange,
   code: number,
   json: Buffer | object,
   answer: Answer = { format: 'json' },
 ): Promise<void> {
-  const pretty = isTrue(exchange.query.get('pretty'));
   setWarnings(exchange);
   exchange.audit?.responseObject(json);
   if (answer.format === 'yaml') {
@@ -116,11 +127,13 @@ export function sendJson(
     });
     return sendBytes(exchange, code, 'application/yaml', Buffer.from(text));
   }
-  if (pretty) {
+  if (isPretty(exchange)) {
     const value: unknown = Buffer.isBuffer(json) ? JSON.parse(json.toString('utf8')) : json;
-    return sendBytes(exchange, code, 'application/json', Buffer.from(`${JSON.stringify(value, null, 2)}\n`));
+    return sendBytes(exchange, code, 'application/json', Buffer.from(JSON.stringify(value, null, 2)));
   }
-  const bytes = Buffer.isBuffer(json) ? json : Buffer.from(JSON.stringify(json));
+  const bytes = Buffer.isBuffer(json)
+    ? Buffer.concat([json, NEWLINE])
+    : Buffer.from(`${JSON.stringify(json)}\n`);
   return sendBytes(exchange, code, 'application/json', bytes);
 }
 

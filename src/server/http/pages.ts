@@ -21,7 +21,10 @@ export function createPages(options: PagesOptions): PathPages {
     .add('/', async (exchange) =>
       sendJson(exchange, 200, { paths: pages.paths.filter((path) => path !== '/') }),
     )
-    .add('/version', (exchange) => sendJson(exchange, 200, versionDocument()))
+    .add('/version', (exchange) =>
+      // Indented for everybody.
+      sendBytes(exchange, 200, 'application/json', Buffer.from(JSON.stringify(versionDocument(), null, 2))),
+    )
     .add('/healthz', healthPage('healthz', live))
     .add('/livez', healthPage('livez', live))
     .add('/readyz', healthPage('readyz', ready))

@@ -4,6 +4,7 @@ import { FieldSelector } from '../../api/fields.ts';
 import { badRequest, type FieldError, invalid } from '../../api/status.ts';
 import type { Patch } from '../../client/port.ts';
 import type { DeleteOptions, PropagationPolicy } from '../registry/delete.ts';
+import { dryRunErrors, readDryRun } from '../registry/dry-run.ts';
 import type { ListQuery } from '../registry/list.ts';
 import type { Endpoint } from '../registry/registry.ts';
 import type { WriteRequest } from '../registry/served-resource.ts';
@@ -117,10 +118,6 @@ function optionsKind(verb: string): string {
   return verb === 'update' ? 'UpdateOptions' : 'CreateOptions';
 }
 
-function dryRunErrors(values: readonly string[]): FieldError[] {
-  return values.every((value) => value === 'All') ? [] : [notSupported('dryRun', values, ['All'])];
-}
-
 function managerErrors(manager: string): FieldError[] {
   const errors = manager.length > MAX_MANAGER_LENGTH ? [tooLong('fieldManager', MAX_MANAGER_LENGTH)] : [];
   const bad = [...manager].findIndex((letter) => /[\p{C}\p{Zl}\p{Zp}]/u.test(letter));
@@ -157,10 +154,4 @@ export function deleteQueryOf(query: URLSearchParams): DeleteRequest {
     ...(orphan === null ? {} : { orphanDependents: isTrue(orphan) }),
     dryRun: readDryRun(query.getAll('dryRun')),
   };
-}
-
-export function readDryRun(values: readonly string[]): boolean {
-  const errors = dryRunErrors(values);
-  if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', errors);
-  return values.length > 0;
 }

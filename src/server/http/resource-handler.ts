@@ -12,12 +12,12 @@ import { updateObject } from '../registry/update.ts';
 import { MAIN } from '../registry/view.ts';
 import { answerVirtual } from '../registry/virtual.ts';
 import { decodeDeleteOptions, decodeObject, decodePatch, type Expected } from './decode-body.ts';
-import { type Exchange, sendJson } from './exchange.ts';
+import { type Exchange, isPretty, sendJson } from './exchange.ts';
 import { listJson, objectList, sendList } from './list-response.ts';
 import type { Answer } from './negotiate.ts';
 import { deleteQueryOf, listQueryOf, numberOf, watchQueryOf, writeRequestOf } from './parameters.ts';
 import { readBody } from './read-body.ts';
-import { isTrue, type ResourceRequest } from './request-info.ts';
+import type { ResourceRequest } from './request-info.ts';
 import { handleSubresource } from './subresource-handler.ts';
 import { listShape, transformOf } from './transform.ts';
 import type { Watches } from './watch-response.ts';
@@ -125,8 +125,7 @@ async function handleList(call: ResourceCall): Promise<void> {
   const { endpoint, info, exchange, answer, clock } = call;
   const page = await listObjects(endpoint.served, listQueryOf(exchange.query, info, endpoint));
   const shape = listShape(page, { endpoint, answer, query: exchange.query, now: () => clock.now() });
-  if (answer.format === 'json' && !isTrue(exchange.query.get('pretty')))
-    return sendList(exchange, page, shape);
+  if (answer.format === 'json' && !isPretty(exchange)) return sendList(exchange, page, shape);
   return sendJson(exchange, 200, listJson(page, shape), answer);
 }
 

@@ -24,6 +24,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly listKind?: string;
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
+  /** For a `Warning:` header on every answer: its version is deprecated. */
+  readonly deprecation?: string;
   /** All of them by default. */
   readonly verbs?: readonly Verb[];
   /** `volatile` resources live in memory and reach disk rarely (Event). */
@@ -82,7 +84,7 @@ export interface Strategy<T extends KubeObject> {
   /** Only on create: where an update may keep what would be refused of a new object. */
   readonly validateNew?: (object: T) => readonly FieldError[];
   readonly validateUpdate?: (object: T, old: T) => readonly FieldError[];
-  /** `Warning:` headers for deprecated or suspicious use. */
+  /** `Warning:` headers for deprecated fields and suspicious use. */
   readonly warnings?: (object: T, old: T | undefined) => readonly string[];
   /** PUT to a name that does not exist creates it (Leases, Endpoints …). False by default. */
   readonly allowCreateOnUpdate?: boolean;
@@ -185,7 +187,7 @@ export type Subresource<T extends KubeObject> =
       /** Metadata that the route does not write: all of it (upstream's ResetObjectMetaForStatus), or one field. */
       readonly keeps?: KeptByStatus;
       readonly validateUpdate?: (object: T, old: T) => readonly FieldError[];
-      readonly prepareUpdate?: (object: T, old: T) => void;
+      readonly prepareUpdate?: (object: T, old: T, context: () => StrategyContext) => void;
     }
   | {
       readonly name: 'scale';
@@ -202,6 +204,7 @@ export type Subresource<T extends KubeObject> =
       readonly verbs?: readonly ('get' | 'patch' | 'update')[];
       /** The new state, from what was PUT or patched and what is stored. */
       readonly update: (submitted: T, old: T) => T;
+      readonly prepareUpdate?: (object: T, old: T, context: () => StrategyContext) => void;
       readonly validateUpdate?: (object: T, old: T) => readonly FieldError[];
     }
   /** POSTed, such as `pods/binding`, `pods/eviction`, `serviceaccounts/token`. Returns the body of the answer. */

@@ -130,7 +130,7 @@ async function prepare(
   if (typeof admitted !== 'boolean') await admitted;
   matchNamespace(object.metadata, resource.namespaced, request.namespace);
   dedupeOwners(object.metadata);
-  if (view.prepare) view.prepare(object, old);
+  if (view.prepare) view.prepare(object, old, () => strategyContext(served, request));
   else if (view.name === '') {
     if (strategy?.prepareUpdate) await strategy.prepareUpdate(object, old, strategyContext(served, request));
     // From here on what it took (addresses, ports) has to be given back if nothing comes of the update.

@@ -3,7 +3,7 @@ import { copyJson } from '../../api/json-value.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import { badRequest, type FieldError, invalid } from '../../api/status.ts';
 import type { ObjectMeta, Scale } from '../../api/types.gen.ts';
-import type { KeptByStatus, ResourceDefinition, Subresource } from './definition.ts';
+import type { KeptByStatus, ResourceDefinition, StrategyContext, Subresource } from './definition.ts';
 
 /**
  * The part of an object that one route reads and writes: the whole, its status, its scale, or what a subresource
@@ -19,7 +19,7 @@ export interface View {
   /** The whole new object, not shared with `old`. */
   write(submitted: KubeObject, old: KubeObject): KubeObject;
   /** Instead of the strategy's. */
-  readonly prepare?: (object: KubeObject, old: KubeObject) => void;
+  readonly prepare?: (object: KubeObject, old: KubeObject, context: () => StrategyContext) => void;
   /** Instead of the strategy's. */
   readonly validate?: (object: KubeObject, old: KubeObject) => readonly FieldError[];
   /** What it writes is no desire of a user: `metadata.generation` stays. */
@@ -59,7 +59,7 @@ const notMetadata = (object: KubeObject): string[] =>
 function statusView(found: Found): View {
   const { keeps, prepareUpdate, validateUpdate } = found as {
     keeps?: KeptByStatus;
-    prepareUpdate?: (object: KubeObject, old: KubeObject) => void;
+    prepareUpdate?: NonNullable<View['prepare']>;
     validateUpdate?: (object: KubeObject, old: KubeObject) => readonly FieldError[];
   };
   return {
@@ -73,7 +73,7 @@ function statusView(found: Found): View {
       else object.status = status;
       return object;
     },
-    prepare: (object, old) => prepareUpdate?.(object, old),
+    prepare: (object, old, context) => prepareUpdate?.(object, old, context),
     validate: (object, old) => validateUpdate?.(object, old) ?? [],
     keepsGeneration: true,
     ignored: (object) => [
@@ -107,7 +107,7 @@ function customView(found: CustomSubresource): View {
     ...(found.verbs && { verbs: found.verbs }),
     read: (stored) => stored,
     write: (submitted, old) => found.update(submitted, copyJson(old)),
-    prepare: () => {},
+    prepare: (object, old, context) => found.prepareUpdate?.(object, old, context),
     validate: (object, old) => found.validateUpdate?.(object, old) ?? [],
     ignored: () => ['status'],
   };

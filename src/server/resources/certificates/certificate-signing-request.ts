@@ -138,6 +138,24 @@ function validateApproval(object: CertificateSigningRequest, old: CertificateSig
   return errors;
 }
 
+/** Times that are left out are filled in; a condition that was there before keeps that of its last transition. */
+function stampConditions(
+  { status }: CertificateSigningRequest,
+  old: CertificateSigningRequest,
+  context: () => StrategyContext,
+): void {
+  for (const one of status?.conditions ?? []) {
+    if (one.lastUpdateTime && one.lastTransitionTime) continue;
+    const now = context().now();
+    one.lastUpdateTime ||= now;
+    const before = old.status?.conditions?.find(
+      ({ type, status, lastTransitionTime }) =>
+        type === one.type && status === one.status && lastTransitionTime,
+    );
+    one.lastTransitionTime ||= before?.lastTransitionTime ?? now;
+  }
+}
+
 export const certificateSigningRequest: ResourceDefinition<CertificateSigningRequest> = {
   resource: certificateSigningRequests,
   singular: 'certificatesigningrequest',
@@ -171,7 +189,7 @@ export const certificateSigningRequest: ResourceDefinition<CertificateSigningReq
     validate: validateRequest,
   },
   subresources: [
-    { name: 'status', validateUpdate: validateStatus },
+    { name: 'status', prepareUpdate: stampConditions, validateUpdate: validateStatus },
     {
       name: 'approval',
       update: (submitted, old) => ({
@@ -179,6 +197,7 @@ export const certificateSigningRequest: ResourceDefinition<CertificateSigningReq
         metadata: submitted.metadata,
         status: { ...old.status, conditions: submitted.status?.conditions ?? [] },
       }),
+      prepareUpdate: stampConditions,
       validateUpdate: validateApproval,
     },
   ],

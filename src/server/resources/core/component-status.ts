@@ -9,6 +9,7 @@ const healthy = ({ conditions }: ComponentStatus) => conditions?.find(({ type })
 export const componentStatus: ResourceDefinition<ComponentStatus> = {
   resource: componentStatuses,
   singular: 'componentstatus',
+  deprecation: 'v1 ComponentStatus is deprecated in v1.19+',
   shortNames: ['cs'],
   verbs: ['get', 'list'],
   columns: [
@@ -20,5 +21,5 @@ export const componentStatus: ResourceDefinition<ComponentStatus> = {
     textColumn('Message', 'What it says of itself.', (object: ComponentStatus) => healthy(object)?.message),
     textColumn('Error', 'What is wrong with it.', (object: ComponentStatus) => healthy(object)?.error),
   ],
-  strategy: { hasGeneration: false, warnings: () => ['v1 ComponentStatus is deprecated in v1.19+'] },
+  strategy: { hasGeneration: false },
 };

@@ -8,7 +8,6 @@ import { ageColumn, nameColumn, textColumn } from '../columns.ts';
 import { eachOf, ipAddress, ordinaryAddress, portNumber, problemsOf } from '../field-checks.ts';
 
 const SHOWN = 3;
-const ENDPOINTS_DEPRECATED = 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice';
 
 /** `10.42.0.5:80,10.42.0.6:80 + 2 more...` */
 function formatEndpoints({ subsets }: Endpoints): string {
@@ -60,6 +59,7 @@ function validateSubset(subset: EndpointSubset, path: string, check: typeof ipAd
 export const endpoints: ResourceDefinition<Endpoints> = {
   resource: endpointsResource,
   singular: 'endpoints',
+  deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   shortNames: ['ep'],
   columns: [nameColumn, textColumn('Endpoints', 'Addresses behind the service.', formatEndpoints), ageColumn],
   strategy: {
@@ -75,6 +75,5 @@ export const endpoints: ResourceDefinition<Endpoints> = {
       const check = isServers || isControllers ? ipAddress : ordinaryAddress;
       return eachOf(subsets, 'subsets', (one, at) => validateSubset(one, at, check));
     },
-    warnings: () => [ENDPOINTS_DEPRECATED],
   },
 };

@@ -4,6 +4,7 @@ import { type ApiError, apiError, badRequest, forbidden, isConflict } from '../.
 import type { Eviction, Pod, PodDisruptionBudget } from '../../../api/types.gen.ts';
 import { LIMITS } from '../../../lib/limits.ts';
 import type { StrategyContext, Subresource } from '../../registry/definition.ts';
+import { readDryRun } from '../../registry/dry-run.ts';
 import { successStatus } from './success-status.ts';
 
 const VIOLATES = "Cannot evict pod as it would violate the pod's disruption budget.";
@@ -73,7 +74,7 @@ async function budgetsOf(pod: Pod, { client }: StrategyContext): Promise<PodDisr
   return items.filter(({ spec }) => selectorFromObject(spec?.selector).matches(pod.metadata.labels ?? {}));
 }
 
-async function askBudgets(pod: Pod, context: StrategyContext): Promise<void> {
+async function askBudgets(pod: Pod, context: StrategyContext, dryRun: boolean): Promise<void> {
   const budgets = await budgetsOf(pod, context);
   if (budgets.length > 1) {
     const why =
@@ -86,10 +87,7 @@ async function askBudgets(pod: Pod, context: StrategyContext): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const spent = spendDisruption(budget, pod.metadata.name ?? '', context.now());
     try {
-      await context.client.update(podDisruptionBudgets, spent, {
-        subresource: 'status',
-        dryRun: context.dryRun,
-      });
+      await context.client.update(podDisruptionBudgets, spent, { subresource: 'status', dryRun });
       return;
     } catch (error) {
       if (!isConflict(error) || attempt >= LIMITS.eviction.attempts) throw error;
@@ -122,11 +120,13 @@ export const evictionSubresource: Subresource<Pod> = {
     }
     const pod = await parent();
     const options = eviction.deleteOptions ?? {};
+    // `kubectl drain --dry-run=server` says so here, not in the address.
+    const dryRun = context.dryRun || readDryRun(options.dryRun ?? []);
     if (needsBudget(pod)) {
-      await askBudgets(pod, context);
-      if (!context.dryRun) await modify((newest) => withDisruptionTarget(newest, context.now()));
+      await askBudgets(pod, context, dryRun);
+      if (!dryRun) await modify((newest) => withDisruptionTarget(newest, context.now()));
     }
-    if (!context.dryRun) {
+    if (!dryRun) {
       await context.client.delete(
         pods,
         { name, namespace },

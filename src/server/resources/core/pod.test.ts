@@ -330,11 +330,12 @@ describe('a pod on the server', () => {
       metadata: { name: 'budget', namespace: 'default' },
       spec: { minAvailable: 1, selector: { matchLabels: labels } },
     });
-    const evict = (): Promise<unknown> =>
+    const evict = (deleteOptions?: { dryRun: string[] }): Promise<unknown> =>
       client.createSubresource(pods, ref(pod), 'eviction', {
         apiVersion: 'policy/v1',
         kind: 'Eviction',
         metadata: ref(pod),
+        ...(deleteOptions && { deleteOptions }),
       });
     const allow = async (disruptionsAllowed: number): Promise<void> => {
       const now = await client.get(podDisruptionBudgets, { name: 'budget', namespace: 'default' });
@@ -370,6 +371,10 @@ describe('a pod on the server', () => {
       },
     });
     await allow(1);
+    // `kubectl drain --dry-run=server` asks in the body.
+    await evict({ dryRun: ['All'] });
+    await expect(evict({ dryRun: ['Some'] })).rejects.toMatchObject({ code: 422 });
+    expect((await client.get(pods, ref(pod))).metadata.deletionTimestamp).toBeUndefined();
     await evict();
     await expect(client.get(pods, ref(pod))).rejects.toMatchObject({ code: 404 });
     const spent = await client.get(podDisruptionBudgets, { name: 'budget', namespace: 'default' });
