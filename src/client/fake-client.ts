@@ -258,9 +258,9 @@ export class FakeClient implements Client {
     if (uid && uid !== old.metadata.uid) throw conflict(resource, ref.name, MODIFIED);
     const next: T & { status?: unknown; spec?: unknown } = structuredClone(wanted);
     if (subresource === 'status' || subresource === 'approval') {
-      const { status } = next;
+      const { metadata, status } = next;
       for (const key of Object.keys(next)) delete (next as Record<string, unknown>)[key];
-      Object.assign(next, structuredClone(old), { status });
+      Object.assign(next, structuredClone(old), { metadata, status });
     } else if (subresource === 'finalize') {
       Object.assign(next, structuredClone(old), { spec: next.spec });
     } else if ('spec' in old) {

@@ -151,6 +151,15 @@ export function describeClient(name: string, setup: () => Promise<ClientUnderTes
       expect(relabelled.status?.reason).toBe('Test');
     });
 
+    it('writes metadata along with a status, and that is no new generation', async () => {
+      const { metadata } = await client.create(resources.pods, pod('p'));
+      const body = { metadata: { annotations: { a: 'b' } }, status: { reason: 'Test' } };
+      const subresource = { subresource: 'status' };
+      const written = await client.patch(resources.pods, ref('p'), { type: 'merge', body }, subresource);
+      expect(written.metadata.annotations).toEqual({ a: 'b' });
+      expect(written.metadata.generation).toBe(metadata.generation);
+    });
+
     it('deletes, with preconditions', async () => {
       const { metadata } = await client.create(maps, configMap('a'));
       const wrong = { preconditions: { uid: 'another' } };

@@ -77,7 +77,8 @@ describe('daemonset controller', () => {
     expect(await placed()).toEqual(['a', 'b', 'c', 'd']);
     await bindAll();
     const { status } = await cluster.client.get(resources.daemonSets, ref);
-    expect(status).toMatchObject({ desiredNumberScheduled: 4, numberReady: 4, numberUnavailable: 0 });
+    expect(status).toMatchObject({ desiredNumberScheduled: 4, numberMisscheduled: 0, numberReady: 4 });
+    expect(status).not.toHaveProperty('numberUnavailable');
     const [pod] = await cluster.pods();
     expect(pod?.spec?.tolerations?.map(({ key }) => key)).toContain('node.kubernetes.io/unschedulable');
   });

@@ -68,12 +68,13 @@ describe('deployment controller', () => {
       Array(3).fill({ app: 'web', 'pod-template-hash': hash }),
     );
     await cluster.runPods();
-    expect((await read()).status).toMatchObject({
+    const { metadata, status } = await read();
+    expect([metadata.generation, status?.unavailableReplicas]).toEqual([1, undefined]);
+    expect(status).toMatchObject({
       replicas: 3,
       updatedReplicas: 3,
       readyReplicas: 3,
       availableReplicas: 3,
-      unavailableReplicas: 0,
       conditions: [
         { type: 'Available', status: 'True', reason: 'MinimumReplicasAvailable' },
         {

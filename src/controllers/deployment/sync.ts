@@ -142,10 +142,12 @@ export class DeploymentSync {
     if (revision === undefined || annotations?.[REVISION] === revision) return;
     const body = { metadata: { uid, annotations: { [REVISION]: revision } } };
     const { client } = this.#context;
+    // With the status, as upstream: there an annotation is no desire of a user, and the generation stays.
     this.#deployment = await client.patch(
       resources.deployments,
       { name, namespace },
       { type: 'merge', body },
+      { subresource: 'status' },
     );
   }
 

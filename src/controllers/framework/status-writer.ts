@@ -1,5 +1,7 @@
 import { equalJson } from '../../api/json-value.ts';
 import type { KubeObject, Resource } from '../../api/resource.ts';
+import { kindSchema } from '../../api/schema/built-in.ts';
+import { isZero } from '../../api/schema/zero.ts';
 import type { Client } from '../../client/port.ts';
 
 /**
@@ -12,18 +14,23 @@ export async function writeStatus<T extends KubeObject & { status?: unknown }>(
   object: T,
   status: NonNullable<T['status']>,
 ): Promise<T> {
-  const written = asEncoded(status);
-  if (equalJson(asEncoded(object.status ?? {}), written)) return object;
+  const written = asEncoded(resource, status);
+  if (equalJson(asEncoded(resource, object.status ?? {}), written)) return object;
   return await client.update(resource, { ...object, status: written }, { subresource: 'status' });
 }
 
-/** As upstream encodes a status: without what is not set, and lists that are empty are not. */
-function asEncoded<S extends object>(status: S): S {
+/** As upstream encodes a status: without what is not set, which empty lists and most zeros are not. */
+function asEncoded<S extends object>(kind: Kind, status: S): S {
   const copy = JSON.parse(JSON.stringify(status)) as Record<string, unknown>;
-  for (const [name, value] of Object.entries(copy))
-    if (Array.isArray(value) && value.length === 0) delete copy[name];
+  const schema = kindSchema(kind)?.field('status');
+  for (const [name, value] of Object.entries(copy)) {
+    const omitsZero = Array.isArray(value) || schema?.field(name)?.omitsZero === true;
+    if (omitsZero && isZero(value)) delete copy[name];
+  }
   return copy as S;
 }
+
+type Kind = Parameters<typeof kindSchema>[0];
 
 interface Condition {
   type: string;
