@@ -1,10 +1,11 @@
 /** From the bytes of a request to an object of the expected kind, with upstream's warnings and errors. */
+import { invalidValue } from '../field-errors.ts';
 import { isObject, type JsonObject } from '../json-value.ts';
 import { ProtobufError } from '../protobuf/reader.ts';
 import { apiVersionOf, type KubeObject } from '../resource.ts';
 import { kindSchema } from '../schema/built-in.ts';
 import type { SchemaNode } from '../schema/node.ts';
-import { type ApiError, apiError, badRequest } from '../status.ts';
+import { type ApiError, apiError, badRequest, invalid } from '../status.ts';
 import { JsonSyntaxError } from './careful-json.ts';
 import { conform, TypeMismatchError } from './conform.ts';
 import { parseJson } from './json-text.ts';
@@ -64,7 +65,7 @@ export function decodeBody(options: DecodeOptions): Decoded {
   const { bytes, expected, fieldValidation = 'Warn' } = options;
   const parsed = parseBody(mediaType(options.contentType), options);
   const actual = actualKind(parsed.value, bytes, expected);
-  checkKind(actual, options);
+  checkKind(actual, parsed.value, options);
   try {
     const { shape = shapeOf(actual) } = options;
     const { object, unknownFields } = shape(parsed.value ?? {});
@@ -241,6 +242,13 @@ function writtenKind(value: unknown, bytes: Uint8Array, expected: Kind): Kind {
     }
   }
   const version = typeof apiVersion === 'string' ? apiVersion : '';
+  if (isCustom(expected)) {
+    if (!kind) {
+      const text = Buffer.from(bytes).toString('utf8');
+      throw unrecognized(bytes, expected, `Object 'Kind' is missing in '${text}'`);
+    }
+    if (version === '') throw otherVersion('', expected);
+  }
   const name = typeof kind === 'string' && kind !== '' ? kind : expected.kind;
   if (version === '') return { ...expected, kind: name };
   const parsed = parseKind(version, name);
@@ -258,19 +266,37 @@ function parseKind(apiVersion: string, kind: string): Kind | undefined {
 const isSame = (a: Kind, b: Kind): boolean =>
   a === b || (a.kind === b.kind && a.group === b.group && a.version === b.version);
 
-function checkKind(actual: Kind, options: DecodeOptions): void {
+/** Of kinds that exist at run time only, upstream knows no type that a body without a kind could be. */
+const isCustom = (expected: Kind): boolean => kindSchema(expected) === undefined;
+
+function otherVersion(apiVersion: string, expected: Kind): ApiError {
+  return badRequest(
+    `the API version in the data (${apiVersion}) does not match the expected API version (${apiVersionOf(expected)})`,
+  );
+}
+
+/** The kind of a custom resource is looked at when everything else is right: then it is a 422. */
+function checkCustomKind(actual: Kind, expected: Kind, value: unknown): void {
+  if (apiVersionOf(actual) !== apiVersionOf(expected)) throw otherVersion(apiVersionOf(actual), expected);
+  if (actual.kind === expected.kind) return;
+  const { metadata } = value as { metadata?: { name?: unknown } };
+  const name = typeof metadata?.name === 'string' ? metadata.name : '';
+  throw invalid(actual, name, [invalidValue('kind', actual.kind, `must be ${expected.kind}`)]);
+}
+
+function checkKind(actual: Kind, value: unknown, options: DecodeOptions): void {
   const { expected, alsoAccepted = [] } = options;
   if (isSame(actual, expected) || alsoAccepted.some((kind) => isSame(actual, kind))) return;
   // Every group may say DeleteOptions in its own version.
   if (expected.kind === 'DeleteOptions' && actual.kind === 'DeleteOptions' && kindSchema(actual)) return;
+  if (isCustom(expected)) {
+    checkCustomKind(actual, expected, value);
+    return;
+  }
   const isOtherVersion = actual.kind === expected.kind && actual.group === expected.group;
   const isRegistered = (): boolean =>
     kindSchema(actual) !== undefined || messageOf(actual, options) !== undefined;
-  if (isOtherVersion && (kindSchema(expected) === undefined || isRegistered())) {
-    throw badRequest(
-      `the API version in the data (${apiVersionOf(actual)}) does not match the expected API version (${apiVersionOf(expected)})`,
-    );
-  }
+  if (isOtherVersion && isRegistered()) throw otherVersion(apiVersionOf(actual), expected);
   const why = isRegistered()
     ? `converting (${actual.version}.${actual.kind}) to (${expected.version}.${expected.kind}): unknown conversion`
     : `no kind ${JSON.stringify(actual.kind)} is registered for version ${JSON.stringify(apiVersionOf(actual))} in scheme "kedge"`;

@@ -152,7 +152,7 @@ function customObjects(
   const listKind = listKindOf(resource);
   const named = (of: string): SchemaObject => ({
     'x-kubernetes-group-version-kind': [{ group, version: apiVersion, kind: of }],
-    ...(version === 'v3' && custom?.selectableFields?.length
+    ...(of === kind && custom?.selectableFields?.length
       ? { 'x-kubernetes-selectable-fields': custom.selectableFields.map((fieldPath) => ({ fieldPath })) }
       : {}),
   });

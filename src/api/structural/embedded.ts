@@ -113,17 +113,19 @@ export function validateEmbedded(
   return errors;
 }
 
-function validateOne(object: JsonObject, rule: MetadataRule, path: string): FieldError[] {
+/** What is wrong with kind, version and metadata of one resource. */
+export function validateOne(object: JsonObject, rule: MetadataRule, path: string): FieldError[] {
   const errors: FieldError[] = [];
+  const at = (field: string): string => (path === '' ? field : `${path}.${field}`);
   const { apiVersion, kind } = object;
-  if (apiVersion === undefined) errors.push(required(`${path}.apiVersion`));
-  else errors.push(...versionProblems(apiVersion, `${path}.apiVersion`));
-  if (kind === undefined) errors.push(required(`${path}.kind`));
-  else errors.push(...kindProblems(kind, `${path}.kind`));
+  if (apiVersion === undefined) errors.push(required(at('apiVersion')));
+  else errors.push(...versionProblems(apiVersion, at('apiVersion')));
+  if (kind === undefined) errors.push(required(at('kind')));
+  else errors.push(...kindProblems(kind, at('kind')));
   if (!isObject(object['metadata'])) return errors;
   const metadata = object['metadata'] as ObjectMeta;
   const found = rule({ ...metadata, name: metadata.name || 'fakename' }, Boolean(metadata.namespace));
-  errors.push(...found.map((error) => ({ ...error, field: `${path}.${error.field}` })));
+  errors.push(...found.map((error) => ({ ...error, field: at(error.field) })));
   return errors;
 }
 

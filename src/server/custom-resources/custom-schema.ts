@@ -31,7 +31,7 @@ export function customSchema(resource: Resource, schema: () => StructuralSchema)
     conform: (data, validation) => conformPatched(data, shape, validation),
     // What nobody declared is for apply to complain about.
     conformApplied: (data, validation) => conformPatched(copyJson(data), shapeApplied, validation),
-    applyDefaults: (object) => void fillDefaults(object, schema()),
+    applyDefaults: (object) => void fillAll(object as unknown as JsonObject, schema()),
     validate: () => [],
     patch(live, patch) {
       const document = live as unknown as JsonObject;
@@ -73,12 +73,17 @@ function shapeApplied(data: unknown): Fitted {
   return { object, unknownFields: [] };
 }
 
+/** Defaults of embedded metadata may have fields that are none, which go as they would have gone from a request. */
+function fillAll(object: JsonObject, schema: StructuralSchema): void {
+  if (fillDefaults(object, schema)) coerceEmbedded(object, schema, { dropsMalformed: true });
+}
+
 /** The same for what is read from the disk, where nobody can be told of mistakes. True when something changed. */
 export function bringUp(object: JsonObject, schema: StructuralSchema): boolean {
   const before = JSON.stringify(object);
   coerceMetadata(object, { dropsMalformed: true });
   prune(object, schema);
   coerceEmbedded(object, schema, { dropsMalformed: true });
-  fillDefaults(object, schema);
+  fillAll(object, schema);
   return JSON.stringify(object) !== before;
 }

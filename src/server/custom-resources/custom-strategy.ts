@@ -58,8 +58,8 @@ export function customSubresources(
 ): Subresource<KubeObject>[] {
   const { hasStatus, scale } = version;
   return [
-    ...(scale ? [scaleSubresource(scale)] : []),
     ...(hasStatus ? [statusSubresource(version, compiled)] : []),
+    ...(scale ? [scaleSubresource(scale)] : []),
   ];
 }
 

@@ -14,6 +14,76 @@ afterAll(() => http.stop());
 const MAPS = '/api/v1/namespaces/default/configmaps';
 const named = (name: string, extra: object = {}) => ({ metadata: { name }, ...extra });
 
+describe('YAML', () => {
+  const accept = 'application/yaml';
+  it('is what who reads it gets errors in, too', async () => {
+    const { code, headers, text } = await http.send('GET', `${MAPS}/none`, undefined, { accept });
+    expect([code, headers['content-type']]).toEqual([404, accept]);
+    expect(text).toMatch(/^kind: Status$/m);
+  });
+  it('is no stream', async () => {
+    const { code, text } = await http.send('GET', `${MAPS}?watch=1`, undefined, { accept });
+    expect(code).toBe(406);
+    expect(text).toMatch(/^reason: NotAcceptable$/m);
+  });
+});
+
+describe('tables of older clients', () => {
+  it('are of the version that they ask for', async () => {
+    await http.send('POST', MAPS, named('old-table'));
+    const version = 'meta.k8s.io/v1beta1';
+    const as = (kind: string) => ({ accept: `application/json;as=${kind};v=v1beta1;g=meta.k8s.io` });
+    const { json: table } = await http.send('GET', MAPS, undefined, as('Table'));
+    expect(table).toMatchObject({ kind: 'Table', apiVersion: version });
+    expect(table.rows[0].object).toMatchObject({ kind: 'PartialObjectMetadata', apiVersion: version });
+    const { json: list } = await http.send('GET', MAPS, undefined, as('PartialObjectMetadataList'));
+    expect([list.apiVersion, list.items[0].apiVersion]).toEqual([version, version]);
+    const { json: one } = await http.send('GET', `${MAPS}/old-table`, undefined, as('Table'));
+    expect(one).toMatchObject({ kind: 'Table', apiVersion: version });
+    await http.send('DELETE', `${MAPS}/old-table`);
+  });
+});
+
+describe('what only answers', () => {
+  const REVIEWS = '/apis/authorization.k8s.io/v1';
+  const spec = { user: 'dave', resourceAttributes: { verb: 'list', resource: 'pods', namespace: 'default' } };
+  it.each([
+    ['subjectaccessreviews', 'must be empty'],
+    ['selfsubjectaccessreviews', 'must be empty'],
+    ['namespaces/default/localsubjectaccessreviews', 'must be empty except for namespace'],
+  ])('has no metadata: %s', async (path, why) => {
+    const { code, json } = await http.send('POST', `${REVIEWS}/${path}`, {
+      metadata: { labels: { a: 'b' } },
+      spec,
+    });
+    expect(code).toBe(422);
+    expect(json.details.causes).toContainEqual(
+      expect.objectContaining({ field: 'metadata', message: expect.stringMatching(new RegExp(`: ${why}$`)) }),
+    );
+  });
+  it('lies in the namespace of its path', async () => {
+    const metadata = { namespace: 'other' };
+    const why = 'the namespace of the provided object does not match the namespace sent on the request';
+    for (const [path, body] of [
+      [`${REVIEWS}/namespaces/default/localsubjectaccessreviews`, { spec }],
+      ['/api/v1/namespaces/default/serviceaccounts/default/token', { spec: {} }],
+      ['/api/v1/namespaces/default/pods/a/eviction', {}],
+    ] as const) {
+      const { code, json } = await http.send('POST', path, { metadata, ...body });
+      expect([path, code, json.message]).toEqual([path, 400, why]);
+    }
+  });
+  it('is a token for the account that the path names', async () => {
+    const path = '/api/v1/namespaces/default/serviceaccounts/default/token';
+    const { json } = await http.send('POST', path, { metadata: { name: 'other' }, spec: {} });
+    expect(json).toMatchObject({
+      code: 422,
+      message:
+        'TokenRequest.authentication.k8s.io "default" is invalid: metadata.name: Invalid value: "other": must match the service account name if specified',
+    });
+  });
+});
+
 describe('refusals', () => {
   it.each([
     ['GET', '/nothing', 404, '404 page not found\n'],

@@ -58,6 +58,11 @@ const PATCH_TYPES = {
   'application/apply-patch+yaml': 'apply',
 } as const satisfies Record<string, Patch['type']>;
 
+/** What subresources of custom resources take: strategic merge needs types that only built-in kinds have. */
+export const CUSTOM_PATCH_TYPES: readonly string[] = Object.entries(PATCH_TYPES)
+  .filter(([, type]) => type !== 'strategic')
+  .map(([mediaType]) => mediaType);
+
 /** The patch in a request body. Throws 400 or 415. */
 export function decodePatch(exchange: Exchange, bytes: Buffer): ReadPatch {
   const media = mediaType(exchange.request.headers['content-type'] ?? '');
@@ -108,7 +113,7 @@ function readPatch(bytes: Buffer, type: Patch['type']): PatchText {
   }
 }
 
-function unsupportedMediaType(accepted: readonly string[]): ApiError {
+export function unsupportedMediaType(accepted: readonly string[]): ApiError {
   const text = `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`;
   return apiError('UnsupportedMediaType', text);
 }

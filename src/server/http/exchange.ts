@@ -216,7 +216,13 @@ export async function sendError(exchange: Exchange, error: unknown): Promise<voi
   if (status.code === 401 || status.code === 403) fields.set('x-content-type-options', 'nosniff');
   if (status.code === 401) closeAfter(exchange);
   leaveBody(exchange);
-  await sendJson(exchange, status.code, status);
+  await sendJson(exchange, status.code, status, errorFormat(exchange));
+}
+
+/** Who reads YAML gets errors in it, too; whatever else somebody asked for. */
+function errorFormat({ request: { headers } }: Exchange): Answer {
+  const isYaml = headers.accept !== undefined && /^application\/(?:x-)?yaml\b/.test(headers.accept);
+  return { format: isYaml ? 'yaml' : 'json' };
 }
 
 /** Who has no credential may not keep a connection busy (upstream's UnauthenticatedHTTP2DOSMitigation). */

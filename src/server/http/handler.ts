@@ -277,7 +277,10 @@ function dispatch(
     // Streams say in other ways what they speak.
     answer: LONG_SUBRESOURCES.has(info.subresource)
       ? { format: 'json' }
-      : negotiate(exchange.request.headers.accept, { hasTable: !endpoint.served.definition.virtual }),
+      : negotiate(exchange.request.headers.accept, {
+          hasTable: !endpoint.served.definition.virtual,
+          isStream: info.verb === 'watch',
+        }),
     watches,
     streams,
     schemas,

@@ -15,7 +15,11 @@ describe('negotiate', () => {
       'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
       { format: 'json', as: 'PartialObjectMetadataList' },
     ],
-    ['application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json', { format: 'json' }],
+    [
+      'application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json',
+      { format: 'json', as: 'Table', version: 'v1beta1' },
+    ],
+    ['application/json;as=Table;v=v2;g=meta.k8s.io,application/json', { format: 'json' }],
     [
       'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json',
       { format: 'json', as: 'APIGroupDiscoveryList' },
@@ -29,6 +33,10 @@ describe('negotiate', () => {
       /only the following media types are accepted/,
     );
     expect(negotiate(`${table},application/json`, { hasTable: false })).toEqual({ format: 'json' });
+  });
+  it('streams no YAML', () => {
+    expect(() => negotiate('application/yaml', { isStream: true })).toThrow(/accepted: application\/json$/);
+    expect(negotiate('application/yaml,application/json', { isStream: true })).toEqual({ format: 'json' });
   });
   it('refuses what it cannot write', () => {
     expect(() => negotiate('application/vnd.kubernetes.protobuf')).toThrow(

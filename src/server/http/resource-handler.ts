@@ -49,6 +49,7 @@ export interface StreamHandlers {
 /** These act on one object, which the URL names; create must not name one; lists may select one by name. */
 const NAMED_VERBS = new Set(['get', 'update', 'patch', 'delete']);
 const WRITES_IN_NAMESPACE = new Set(['create', 'deletecollection']);
+const READS_ACROSS = new Set(['list', 'watch']);
 const LISTING_VERBS = new Set(['list', 'watch', 'deletecollection']);
 
 /** Dispatches on the verb; authorization has already said yes. Throws, or rejects with, what is wrong. */
@@ -57,11 +58,13 @@ export function handleResource(call: ResourceCall): Promise<void> {
   if (info.subresource !== '') return handleSubresource(call);
   const { verbs, virtual } = endpoint.served.definition;
   const verb = info.verb;
+  // Upstream has no such path for custom resources; the others have one that is only read.
+  const isElsewhere = endpoint.resource.namespaced && info.namespace === '' && !READS_ACROSS.has(verb);
+  if (isElsewhere && endpoint.served.custom) throw noSuchPath();
   if (verbs && !(verbs as readonly string[]).includes(verb)) throw methodNotAllowed();
   if (NAMED_VERBS.has(verb) !== (info.name !== '') && !LISTING_VERBS.has(verb)) throw methodNotAllowed();
   // Writes happen in a namespace; only reads span them all.
-  if (WRITES_IN_NAMESPACE.has(verb) && endpoint.resource.namespaced && info.namespace === '')
-    throw methodNotAllowed();
+  if (WRITES_IN_NAMESPACE.has(verb) && isElsewhere) throw methodNotAllowed();
   if (virtual) return handleVirtual(call);
   switch (verb) {
     case 'get':
@@ -90,6 +93,11 @@ export function methodNotAllowed(): ApiError {
   return apiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {
     details: {},
   });
+}
+
+/** 404 for a path that leads nowhere. */
+export function noSuchPath(): ApiError {
+  return apiError('NotFound', 'the server could not find the requested resource', { details: {} });
 }
 
 /** The newest bytes of what was just written or read, or another form of it. What a dry run made is nowhere stored. */

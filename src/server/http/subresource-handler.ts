@@ -7,11 +7,11 @@ import { type Endpoint, inVersion } from '../registry/registry.ts';
 import type { ObjectSchema } from '../registry/served-resource.ts';
 import { updateObject } from '../registry/update.ts';
 import { SCALE_KIND, type View, viewOf } from '../registry/view.ts';
-import { decodeObject, decodePatch } from './decode-body.ts';
+import { CUSTOM_PATCH_TYPES, decodeObject, decodePatch, unsupportedMediaType } from './decode-body.ts';
 import { sendJson } from './exchange.ts';
 import { writeRequestOf } from './parameters.ts';
 import { readBody } from './read-body.ts';
-import { methodNotAllowed, type ResourceCall, sendObject } from './resource-handler.ts';
+import { methodNotAllowed, noSuchPath, type ResourceCall, sendObject } from './resource-handler.ts';
 
 /** Routes under an object: views that are read and written, POSTs, streams. */
 export async function handleSubresource(call: ResourceCall): Promise<void> {
@@ -40,7 +40,7 @@ export async function handleSubresource(call: ResourceCall): Promise<void> {
     );
   }
   if (view || post) throw methodNotAllowed();
-  throw apiError('NotFound', 'the server could not find the requested resource', { details: {} });
+  throw noSuchPath();
 }
 
 async function handleGetView(call: ResourceCall, view: View): Promise<void> {
@@ -80,6 +80,7 @@ async function handlePatchView(call: ResourceCall, view: View): Promise<void> {
   const patch = decodePatch(exchange, await readBody(exchange));
   const request = writeRequestOf(exchange, info, patch.type);
   const { schema } = shownKind(call, view);
+  if (patch.type === 'strategic' && endpoint.served.custom) throw unsupportedMediaType(CUSTOM_PATCH_TYPES);
   const { object } = await patchObject(endpoint.served, request, patch, {
     view: inVersion(endpoint, view),
     schema,

@@ -28,16 +28,17 @@ export function transformOf(options: TransformOptions): Transform | undefined {
       const { resourceVersion = '' } = object.metadata;
       const table = {
         kind: 'Table',
-        apiVersion: 'meta.k8s.io/v1',
+        apiVersion: metaVersion(answer),
         metadata: { resourceVersion },
         columnDefinitions: withColumns ? columns.map(columnDefinition) : [],
-        rows: [rowOf({ endpoint, include: includeOf(query), nowMs: now() }, object)],
+        rows: [rowOf({ endpoint, answer, include: includeOf(query), nowMs: now() }, object)],
       };
       if (options.columnsOnce) withColumns = false;
       return table;
     };
   }
-  if (answer.as === 'PartialObjectMetadata' || answer.as === 'PartialObjectMetadataList') return partialOf;
+  if (answer.as === 'PartialObjectMetadata' || answer.as === 'PartialObjectMetadataList')
+    return (object) => partialOf(object, answer);
   return endpoint.conversion ? (object) => toClient(endpoint, object) : undefined;
 }
 
@@ -54,17 +55,17 @@ export function listShape(
   const metadata = listMetadata(page);
   if (answer.as === 'Table') {
     const columnDefinitions = endpoint.served.definition.columns.map(columnDefinition);
-    const rows = { endpoint, include: includeOf(query), nowMs: now() };
+    const rows = { endpoint, answer, include: includeOf(query), nowMs: now() };
     return {
-      head: openList({ kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata, columnDefinitions }, 'rows'),
+      head: openList({ kind: 'Table', apiVersion: metaVersion(answer), metadata, columnDefinitions }, 'rows'),
       encode: (item) => JSON.stringify(rowOf(rows, lookAt(item))),
     };
   }
   if (answer.as === 'PartialObjectMetadata' || answer.as === 'PartialObjectMetadataList') {
-    const head = { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata };
+    const head = { kind: 'PartialObjectMetadataList', apiVersion: metaVersion(answer), metadata };
     return {
       head: openList(head, 'items'),
-      encode: (item) => JSON.stringify(partialOf(lookAt(item))),
+      encode: (item) => JSON.stringify(partialOf(lookAt(item), answer)),
     };
   }
   return objectList(endpoint, page);
@@ -79,6 +80,7 @@ function includeOf(query: URLSearchParams): Include {
 
 interface Rows {
   readonly endpoint: Endpoint;
+  readonly answer: Answer;
   readonly include: Include;
   readonly nowMs: number;
 }
@@ -91,14 +93,16 @@ function rowOf(rows: Rows, object: KubeObject): object {
   };
 }
 
-function includedObject({ endpoint, include }: Rows, object: KubeObject): object {
-  return include === 'Object' ? toClient(endpoint, object) : partialOf(object);
+function includedObject({ endpoint, answer, include }: Rows, object: KubeObject): object {
+  return include === 'Object' ? toClient(endpoint, object) : partialOf(object, answer);
 }
 
 function columnDefinition({ name, type, format = '', description, priority = 0 }: Column): object {
   return { name, type, format, description, priority };
 }
 
-function partialOf(object: KubeObject): object {
-  return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata };
+function partialOf(object: KubeObject, answer: Answer): object {
+  return { kind: 'PartialObjectMetadata', apiVersion: metaVersion(answer), metadata: object.metadata };
 }
+
+const metaVersion = ({ version }: Answer): string => `meta.k8s.io/${version ?? 'v1'}`;

@@ -3,6 +3,7 @@ import type { KubeObject } from '../../api/resource.ts';
 import { notFound } from '../../api/status.ts';
 import { admitMutating, admitValidating, strategyContext } from './admit.ts';
 import type { ResourceDefinition, Subresource } from './definition.ts';
+import { matchNamespace } from './metadata.ts';
 import type { ServedResource, WriteRequest } from './served-resource.ts';
 import { updateObject } from './update.ts';
 
@@ -23,6 +24,7 @@ export async function postToSubresource(
 ): Promise<KubeObject> {
   const { definition, cache } = served;
   const namespace = request.namespace || undefined;
+  matchNamespace(body.metadata, definition.resource.namespaced, request.namespace);
   const admission = { operation: 'CREATE', subresource: subresource.name, object: body } as const;
   await admitMutating(served, request, admission);
   await admitValidating(served, request, admission);

@@ -81,7 +81,7 @@ async function tryUpdate(
   const view = change.view ?? MAIN;
   const { definition } = served;
   const submitted = await change.compute(view.read(old));
-  checkVersion(served, submitted, old);
+  checkVersion(served, view, submitted, old);
   const object = view.write(submitted, old);
   matchNamespace(object.metadata, definition.resource.namespaced, request.namespace);
   warnOfRepeatedOwners(object, request);
@@ -130,13 +130,16 @@ async function prepare(
   if (typeof admitted !== 'boolean') await admitted;
   matchNamespace(object.metadata, resource.namespaced, request.namespace);
   dedupeOwners(object.metadata);
-  if (view.prepare) view.prepare(object, old, () => strategyContext(served, request));
-  else if (view.name === '') {
+  if (view.prepare) {
+    // What the view does not write stays as it was, without defaults that were declared since.
+    applyDefaults(served, object);
+    view.prepare(object, old, () => strategyContext(served, request));
+  } else if (view.name === '') {
     if (strategy?.prepareUpdate) await strategy.prepareUpdate(object, old, strategyContext(served, request));
     // From here on what it took (addresses, ports) has to be given back if nothing comes of the update.
     update.taken.prepared = true;
   }
-  applyDefaults(served, object);
+  if (!view.prepare) applyDefaults(served, object);
   carrySystemFields(object.metadata, old.metadata);
   if (!view.keepsGeneration && hasGeneration(served, object) && !sameDesire(served, object, old))
     object.metadata.generation = (old.metadata.generation ?? 0) + 1;
@@ -159,7 +162,7 @@ function validateWhole({ definition: { strategy } }: ServedResource, object: Kub
 }
 
 /** Refuses a stale or missing resourceVersion and another uid. */
-function checkVersion(served: ServedResource, submitted: KubeObject, old: KubeObject): void {
+function checkVersion(served: ServedResource, view: View, submitted: KubeObject, old: KubeObject): void {
   const { resource, strategy } = served.definition;
   const { resourceVersion, uid, name = '' } = submitted.metadata;
   if (uid && uid !== old.metadata.uid) {
@@ -167,7 +170,8 @@ function checkVersion(served: ServedResource, submitted: KubeObject, old: KubeOb
     throw conflict(resource, name, why);
   }
   const version = resourceVersion === '0' ? '' : (resourceVersion ?? '');
-  if (version === '' && strategy?.allowUnconditionalUpdate === false) {
+  // A scale is no whole object that could bring back what somebody else has changed.
+  if (version === '' && strategy?.allowUnconditionalUpdate === false && view.name !== 'scale') {
     const error = invalidValue('metadata.resourceVersion', 0, 'must be specified for an update');
     throw invalid({ group: resource.group, kind: resource.resource }, name, [error]);
   }

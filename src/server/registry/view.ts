@@ -1,5 +1,5 @@
 import { invalidValue } from '../../api/field-errors.ts';
-import { copyJson } from '../../api/json-value.ts';
+import { copyJson, equalJson, type JsonObject, own } from '../../api/json-value.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import { badRequest, type FieldError, invalid } from '../../api/status.ts';
 import type { ObjectMeta, Scale } from '../../api/types.gen.ts';
@@ -73,7 +73,10 @@ function statusView(found: Found): View {
       else object.status = status;
       return object;
     },
-    prepare: (object, old, context) => prepareUpdate?.(object, old, context),
+    prepare(object, old, context) {
+      keepAllButStatus(object, old);
+      prepareUpdate?.(object, old, context);
+    },
     validate: (object, old) => validateUpdate?.(object, old) ?? [],
     keepsGeneration: true,
     ignored: (object) => [
@@ -99,6 +102,16 @@ function withField<K extends keyof ObjectMeta>(
   if (value === undefined) delete metadata[key];
   else metadata[key] = value;
   return metadata;
+}
+
+/** Neither defaults nor admission change through its status what else an object says. */
+function keepAllButStatus(object: KubeObject, old: KubeObject): void {
+  const [now, before] = [object, old] as unknown as [JsonObject, JsonObject];
+  for (const key of new Set([...notMetadata(object), ...notMetadata(old)])) {
+    if (key === 'status' || equalJson(now[key], own(before, key))) continue;
+    if (Object.hasOwn(before, key)) now[key] = copyJson(before[key]);
+    else delete now[key];
+  }
 }
 
 function customView(found: CustomSubresource): View {
@@ -144,7 +157,7 @@ function scaleView(found: ScaleSubresource): View {
         throw badRequest(`the spec replicas field ${quoted} cannot be empty`);
       }
       const replicas = given ?? 0;
-      if (replicas < 0) {
+      if (replicas < 0 && replicasPath === undefined) {
         const why = invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0');
         throw invalid(SCALE_KIND, old.metadata.name ?? '', [why]);
       }

@@ -9,6 +9,7 @@ import {
 import { type FieldError, invalid } from '../../../api/status.ts';
 import type {
   LocalSubjectAccessReview,
+  ObjectMeta,
   SelfSubjectAccessReview,
   SelfSubjectRulesReview,
   SubjectAccessReview,
@@ -49,6 +50,15 @@ function validateSubject(spec: SubjectAccessReviewSpec | undefined): FieldError[
     : [invalidValue('spec.user', '', 'at least one of user or group must be specified')];
 }
 
+/** A question has no metadata: nothing is ever stored of it. */
+function validateNameless(metadata: ObjectMeta | undefined, { butFor }: { butFor?: 'namespace' } = {}) {
+  const { managedFields: _, ...rest } = metadata ?? {};
+  if (butFor !== undefined) delete rest[butFor];
+  if (Object.keys(rest).length === 0) return [];
+  const why = butFor === undefined ? 'must be empty' : `must be empty except for ${butFor}`;
+  return [invalidValue('metadata', metadata, why)];
+}
+
 function refuse(kind: string, body: KubeObject, errors: readonly FieldError[]): void {
   if (errors.length > 0) {
     throw invalid({ group: 'authorization.k8s.io', kind }, body.metadata?.name ?? '', errors);
@@ -62,7 +72,11 @@ export const subjectAccessReview: ResourceDefinition<SubjectAccessReview> = {
   columns: [],
   virtual: {
     create: async ({ body, context }) => {
-      refuse('SubjectAccessReview', body, [...validateQuestion(body.spec), ...validateSubject(body.spec)]);
+      refuse('SubjectAccessReview', body, [
+        ...validateQuestion(body.spec),
+        ...validateSubject(body.spec),
+        ...validateNameless(body.metadata),
+      ]);
       return context.reviews.subjectAccess(body);
     },
   },
@@ -76,7 +90,11 @@ export const localSubjectAccessReview: ResourceDefinition<LocalSubjectAccessRevi
   columns: [],
   virtual: {
     create: async ({ body, namespace, context }) => {
-      const errors = [...validateQuestion(body.spec), ...validateSubject(body.spec)];
+      const errors = [
+        ...validateQuestion(body.spec),
+        ...validateSubject(body.spec),
+        ...validateNameless(body.metadata, { butFor: 'namespace' }),
+      ];
       const asked = body.spec?.resourceAttributes;
       if (body.spec?.nonResourceAttributes) {
         errors.push(
@@ -110,7 +128,10 @@ export const selfSubjectAccessReview: ResourceDefinition<SelfSubjectAccessReview
   columns: [],
   virtual: {
     create: async ({ body, context }) => {
-      refuse('SelfSubjectAccessReview', body, validateQuestion(body.spec));
+      refuse('SelfSubjectAccessReview', body, [
+        ...validateQuestion(body.spec),
+        ...validateNameless(body.metadata),
+      ]);
       return context.reviews.selfSubjectAccess(body, context.user);
     },
   },

@@ -7,6 +7,7 @@ import type { ServiceAccount, TokenRequest } from '../../../api/types.gen.ts';
 import type { ResourceDefinition, StrategyContext } from '../../registry/definition.ts';
 import { ageColumn, integerColumn, nameColumn } from '../columns.ts';
 
+const TOKEN_REQUEST = { group: 'authentication.k8s.io', kind: 'TokenRequest' };
 const HOUR_SECONDS = 3600;
 /** Kubelet-mounted tokens ask for this; upstream refuses anything shorter than ten minutes. */
 const MIN_SECONDS = 600;
@@ -82,11 +83,11 @@ export const serviceAccount: ResourceDefinition<ServiceAccount> = {
         const request: TokenRequest = body;
         const given = request.metadata ?? {};
         if (given.name && given.name !== name) {
-          throw badRequest(`name in body (${given.name}) does not match name of service account (${name})`);
+          const why = 'must match the service account name if specified';
+          throw invalid(TOKEN_REQUEST, name, [invalidValue('metadata.name', given.name, why)]);
         }
         const errors = validateTokenRequest(request);
-        if (errors.length > 0)
-          throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', errors);
+        if (errors.length > 0) throw invalid(TOKEN_REQUEST, '', errors);
         const account = await parent();
         if (account.metadata.deletionTimestamp) throw notFound(serviceAccounts, name);
         await checkBoundObject(request, namespace, name, context);
