@@ -38,6 +38,9 @@ export const LIMITS = {
     textBodyBytes: 16 * 1024,
     /** HTTP/2 streams at once on one connection, as upstream. */
     streamsPerConnection: 250,
+    /** Streams a client may reset at once, and a second from then on, before its connection ends (nghttp2's defaults). */
+    streamResets: 1000,
+    streamResetsPerSecond: 33,
     /** `Warning` headers of one answer, and each of them where they are more, as upstream. */
     warningsChars: 4096,
     warningChars: 256,

@@ -220,8 +220,10 @@ describe('the sqlite datastore on its files', () => {
         return worker;
       },
     });
+    // In this order: a thread that is told afterwards may have answered.
+    const ended = worker?.terminate();
     const lost = expect(store.get('/a')).rejects.toThrow(StorageError);
-    await worker?.terminate();
+    await ended;
     await lost;
     await expect(put(store, '/a', '1')).rejects.toThrow(StorageError);
     expect(failures).toHaveLength(1);

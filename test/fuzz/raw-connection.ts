@@ -80,15 +80,23 @@ function unchunked(bytes: Buffer): Buffer {
   }
 }
 
-/** An open TLS connection that speaks HTTP/1.1. */
-export async function open(target: { readonly port: number; readonly ca: string }): Promise<TLSSocket> {
-  const socket = connect({
-    port: target.port,
-    ca: target.ca,
-    ALPNProtocols: ['http/1.1'],
-    servername: 'localhost',
-  });
-  socket.on('error', () => {});
-  await new Promise((resolve) => socket.once('secureConnect', resolve));
-  return socket;
+/** An open TLS connection, opened again where a machine too slow for a handshake was cut off. */
+export async function open(
+  target: { readonly port: number; readonly ca: string },
+  protocol = 'http/1.1',
+): Promise<TLSSocket> {
+  for (;;) {
+    const socket = connect({
+      port: target.port,
+      ca: target.ca,
+      ALPNProtocols: [protocol],
+      servername: 'localhost',
+    });
+    socket.on('error', () => {});
+    const isOpen = await new Promise<boolean>((resolve) => {
+      socket.once('secureConnect', () => resolve(true));
+      socket.once('close', () => resolve(false));
+    });
+    if (isOpen) return socket;
+  }
 }

@@ -70,8 +70,8 @@ export async function listen(
       maxHeaderListSize: LIMITS.http.headerBytes,
     },
     // A client that opens streams only to reset them is cut off (CVE-2023-44487).
-    streamResetBurst: LIMITS.http.streamsPerConnection * 4,
-    streamResetRate: LIMITS.http.streamsPerConnection,
+    streamResetBurst: LIMITS.http.streamResets,
+    streamResetRate: LIMITS.http.streamResetsPerSecond,
     // What one connection may make this process hold: frames unread, headers, outstanding settings and pings.
     maxSessionMemory: LIMITS.http.sessionMegabytes,
     maxHeaderListPairs: LIMITS.http.headerPairs,
