@@ -43,7 +43,7 @@ export function fromStored(entries: readonly ManagedFieldsEntry[] | undefined): 
 }
 
 /** What is wrong with entries a client sent, in upstream's words; `undefined`: nothing. */
-function managedFieldsError(entries: readonly ManagedFieldsEntry[]): string | undefined {
+export function managedFieldsError(entries: readonly ManagedFieldsEntry[]): string | undefined {
   for (const [index, entry] of entries.entries()) {
     if (entry.operation !== 'Apply' && entry.operation !== 'Update')
       return 'operation must be `Apply` or `Update`';

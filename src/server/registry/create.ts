@@ -13,8 +13,9 @@ import {
 import { rfc3339 } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import { admitMutating, admitValidating, strategyContext } from './admit.ts';
+import { tidyAfterAdmission, warnOfRepeatedOwners } from './after-admission.ts';
 import { commitObject, encodeForStorage } from './commit.ts';
-import { dedupeOwners, fillSystemFields, matchNamespace, wipeSystemFields } from './metadata.ts';
+import { fillSystemFields, matchNamespace, wipeSystemFields } from './metadata.ts';
 import { validateMetadata } from './metadata-validation.ts';
 import type { ServedResource, WriteRequest, Written } from './served-resource.ts';
 
@@ -47,14 +48,14 @@ export function admitAndStoreNew(
   request: WriteRequest,
   object: KubeObject,
 ): Promise<Written> {
-  const { name = '' } = object.metadata;
+  const { name = '', managedFields } = object.metadata;
   if (served.custom?.isTerminating()) {
     const why = 'create not allowed while custom resource definition is terminating';
     throw forbidden(served.definition.resource, name, why);
   }
   const store = (touched: boolean): Promise<Written> => {
     matchNamespace(object.metadata, served.definition.resource.namespaced, request.namespace);
-    dedupeOwners(object.metadata);
+    tidyAfterAdmission(object, request, managedFields);
     const isGenerated = name === '' && Boolean(object.metadata.generateName);
     return isGenerated
       ? storeGenerated(served, request, object, touched)
@@ -164,12 +165,4 @@ export function hasStatus(served: ServedResource): boolean {
 
 export function hasGeneration(served: ServedResource, object: KubeObject): boolean {
   return served.definition.strategy?.hasGeneration ?? 'spec' in object;
-}
-
-export function warnOfRepeatedOwners(object: KubeObject, request: WriteRequest): void {
-  if (dedupeOwners(object.metadata)) {
-    request.warn(
-      '.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests',
-    );
-  }
 }

@@ -58,18 +58,6 @@ export function matchName(metadata: ObjectMeta, name: string): void {
   }
 }
 
-/** Repeated owners (same uid) are dropped; true when there were any. */
-export function dedupeOwners(metadata: ObjectMeta): boolean {
-  const owners = metadata.ownerReferences;
-  if (!owners || owners.length < 2) return false;
-  const unique = [
-    ...new Map(owners.map((owner) => [JSON.stringify(Object.entries(owner).sort()), owner])).values(),
-  ];
-  if (unique.length === owners.length) return false;
-  metadata.ownerReferences = unique;
-  return true;
-}
-
 /** An update never changes what identifies an object or how it is being deleted. */
 export function carrySystemFields(metadata: ObjectMeta, old: ObjectMeta): void {
   if (!metadata.uid && old.uid) metadata.uid = old.uid;

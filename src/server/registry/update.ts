@@ -5,9 +5,10 @@ import { conflict, invalid, MODIFIED, notFound } from '../../api/status.ts';
 import { rfc3339 } from '../../lib/clock.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import { type Admission, admitMutating, admitValidating, strategyContext } from './admit.ts';
+import { tidyAfterAdmission, warnOfRepeatedOwners } from './after-admission.ts';
 import { commitDelete, commitObject, encodeForStorage } from './commit.ts';
-import { admitAndStoreNew, applyDefaults, hasGeneration, hasStatus, warnOfRepeatedOwners } from './create.ts';
-import { carrySystemFields, dedupeOwners, matchNamespace, wipeSystemFields } from './metadata.ts';
+import { admitAndStoreNew, applyDefaults, hasGeneration, hasStatus } from './create.ts';
+import { carrySystemFields, matchNamespace, wipeSystemFields } from './metadata.ts';
 import { validateMetadataUpdate } from './metadata-validation.ts';
 import type { ServedResource, WriteRequest, Written } from './served-resource.ts';
 import { MAIN, type View } from './view.ts';
@@ -84,7 +85,8 @@ async function tryUpdate(
   checkVersion(served, view, submitted, old);
   const object = view.write(submitted, old);
   matchNamespace(object.metadata, definition.resource.namespaced, request.namespace);
-  warnOfRepeatedOwners(object, request);
+  // Of patches only what admission leaves is looked at.
+  if (!change.managed && !change.onlyExisting) warnOfRepeatedOwners(object, request);
   const taken = { prepared: false, stored: false };
   try {
     await prepare(served, request, { object, old, view, managed: change.managed === true, taken });
@@ -126,10 +128,11 @@ async function prepare(
   if (view.name === '' && hasStatus(served)) keepStatus(object, old);
   carrySystemFields(object.metadata, old.metadata);
   if (!update.managed) recordManager(served, request, old, object, view);
+  const { managedFields } = object.metadata;
   const admitted = admitMutating(served, request, admissionOf(view, object, old));
   if (typeof admitted !== 'boolean') await admitted;
   matchNamespace(object.metadata, resource.namespaced, request.namespace);
-  dedupeOwners(object.metadata);
+  tidyAfterAdmission(object, request, managedFields);
   if (view.prepare) {
     // What the view does not write stays as it was, without defaults that were declared since.
     applyDefaults(served, object);

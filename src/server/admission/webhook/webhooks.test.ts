@@ -15,6 +15,8 @@ import type {
 import type { Client } from '../../../client/port.ts';
 import type { ApiServer } from '../../api-server.ts';
 import { admitConnect } from '../../registry/connect.ts';
+import { patchObject } from '../../registry/patch.ts';
+import type { WriteRequest } from '../../registry/served-resource.ts';
 import { startTestServer } from '../../test-server.fake.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '../port.ts';
 import { callWebhook } from './call.ts';
@@ -555,6 +557,51 @@ describe('what a webhook answers', () => {
 });
 
 describe('changing objects', () => {
+  /** What a merge patch of the object's label answers, and the warnings with it. */
+  async function touch(name: string): Promise<{ metadata: ConfigMap['metadata']; warnings: string[] }> {
+    const warnings: string[] = [];
+    const { served, schema } = server.registry.find(resources.configMaps)!;
+    const request: WriteRequest = {
+      user: { name: 'tester', groups: [] },
+      ...{ namespace: 'default', name, dryRun: false, fieldManager: 'toucher' },
+      fieldValidation: 'Strict',
+      warn: (text) => warnings.push(text),
+    };
+    const body = { metadata: { labels: { touched: 'yes' } } };
+    const { object } = await patchObject(served, request, { type: 'merge', body }, { schema });
+    return { metadata: object.metadata, warnings };
+  }
+
+  it('warns of owners that a webhook listed again, and lists them once', async () => {
+    const owner = { apiVersion: 'v1', kind: 'Node', name: 'n', uid: 'u1' };
+    await mutating('own', () => patch({ op: 'add', path: '/metadata/ownerReferences/-', value: owner }), {
+      rules: [rule('configmaps', { operations: ['UPDATE'] })],
+    });
+    const { metadata: plain } = map('a');
+    await client.create(resources.configMaps, { metadata: { ...plain, ownerReferences: [owner] } });
+    const { metadata, warnings } = await touch('a');
+    expect(metadata.ownerReferences).toEqual([owner]);
+    expect(warnings).toEqual([
+      '.metadata.ownerReferences contains duplicate entries after mutating admission happens; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: u1',
+    ]);
+  });
+
+  it('keeps managed fields as they were where a webhook left none that can be read', async () => {
+    const remove = (field: string) => ({ op: 'remove', path: `/metadata/managedFields/0/${field}` });
+    await mutating('spoil', () => patch(remove('apiVersion'), remove('fieldsV1'), remove('fieldsType')), {
+      rules: [rule('configmaps', { operations: ['UPDATE'] })],
+    });
+    await create('a', { x: '1' });
+    const { metadata, warnings } = await touch('a');
+    expect(metadata.managedFields).toMatchObject([
+      { manager: 'test-manager', apiVersion: 'v1', fieldsType: 'FieldsV1', fieldsV1: { 'f:data': {} } },
+      { manager: 'toucher', fieldsV1: { 'f:metadata': { 'f:labels': { 'f:touched': {} } } } },
+    ]);
+    expect(warnings).toEqual([
+      '.metadata.managedFields was in an invalid state after admission; this could be caused by an outdated mutating admission controller; please fix your requests: apiVersion must not be empty',
+    ]);
+  });
+
   it('gives them defaults again, drops what the kind does not know, and still validates', async () => {
     const container = { name: 'side', image: 'sidecar', made: 'up', ports: [{ containerPort: 80 }] };
     await mutating('inject', () => patch({ op: 'add', path: '/spec/containers/-', value: container }), {

@@ -7,6 +7,7 @@ import {
   required,
   tooMany,
 } from '../../../api/field-errors.ts';
+import { equalJson } from '../../../api/json-value.ts';
 import {
   dns1123LabelProblems,
   dns1123SubdomainProblems,
@@ -121,8 +122,10 @@ function validateHints(
   });
 }
 
-function validateSlice(slice: EndpointSlice): FieldError[] {
-  const { addressType, endpoints, ports } = slice;
+/** Endpoints that an update leaves alone may be as an older server let them in. */
+function validateSlice(slice: EndpointSlice, old?: EndpointSlice): FieldError[] {
+  const { addressType, ports } = slice;
+  const endpoints = old && equalJson(slice.endpoints, old.endpoints) ? [] : slice.endpoints;
   const address = addressCheck(slice);
   const errors: FieldError[] = [];
   if (!addressType) errors.push(required('addressType'));
@@ -165,10 +168,12 @@ export const endpointSlice: ResourceDefinition<EndpointSlice> = {
         port.protocol ??= 'TCP';
       }
     },
-    validate: validateSlice,
-    validateUpdate: (object, old) =>
-      object.addressType === old.addressType
+    validateNew: (object) => validateSlice(object),
+    validateUpdate: (object, old) => [
+      ...validateSlice(object, old),
+      ...(object.addressType === old.addressType
         ? []
-        : [invalidValue('addressType', object.addressType, IMMUTABLE)],
+        : [invalidValue('addressType', object.addressType, IMMUTABLE)]),
+    ],
   },
 };
