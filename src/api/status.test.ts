@@ -45,6 +45,13 @@ describe('Status errors', () => {
     expect(status.details).toEqual({ kind: 'pods' });
   });
 
+  it('tell once what two checks found alike', () => {
+    const error = { field: 'spec.x', reason: 'FieldValueRequired', message: 'Required value' } as const;
+    const { status } = invalid({ group: '', kind: 'Pod' }, 'a', [error, { ...error }]);
+    expect(status.message).toBe('Pod "a" is invalid: spec.x: Required value');
+    expect(status.details?.causes).toHaveLength(1);
+  });
+
   it('list every field, in brackets when there are several', () => {
     const one = invalid({ group: '', kind: 'Pod' }, 'web', [required('spec.containers')]);
     expect(one.message).toBe('Pod "web" is invalid: spec.containers: Required value');

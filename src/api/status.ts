@@ -141,8 +141,10 @@ export interface FieldError {
 export function invalid(
   kind: { group: string; kind: string },
   name: string,
-  errors: readonly FieldError[],
+  found: readonly FieldError[],
 ): ApiError {
+  // What two checks found alike is told once.
+  const errors = [...new Map(found.map((one) => [`${one.field}: ${one.message}`, one])).values()];
   const causes: StatusCause[] = errors.map(({ field, reason, message }) => ({ reason, message, field }));
   const texts = errors.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`));
   const list = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;

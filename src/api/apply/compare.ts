@@ -116,6 +116,12 @@ class Walk {
     if (before === after) return;
     const field = type?.field(name);
     path.push(fieldElement(name));
+    // Nobody owns metadata itself, of whatever kind.
+    if (path.length === 1 && name === 'metadata') {
+      this.fields(isObject(before) ? before : {}, isObject(after) ? after : {}, field, path);
+      path.pop();
+      return;
+    }
     const holds =
       before === undefined && left !== undefined && type?.shape === 'object' && !this.#custom
         ? ALWAYS_PRESENT.has(name)

@@ -50,6 +50,18 @@ describe('createdFields', () => {
     );
   });
 
+  it.each([true, false])('leaves metadata itself to nobody (custom: %s)', (custom) => {
+    const type = kindSchema({ group: '', version: 'v1', kind: 'ConfigMap' });
+    const metadata = { name: 'a', namespace: 'b' };
+    expectAsCompared({ metadata }, type, custom);
+    expect(createdFields({ metadata, data: { x: '1' } }, type, custom)).toEqual({
+      'f:data': { '.': {}, 'f:x': {} },
+    });
+    expect(createdFields({ metadata: { ...metadata, labels: { c: 'd' } } }, type, custom)).toEqual({
+      'f:metadata': { 'f:labels': { '.': {}, 'f:c': {} } },
+    });
+  });
+
   it('counts items of one identity as a whole, and leaves out those without any', () => {
     const type = kindSchema({ group: '', version: 'v1', kind: 'Pod' });
     const containers = [{ name: 'a', image: 'x' }, { name: 'a' }, { image: 'y' }, { name: 'B', image: 'z' }];

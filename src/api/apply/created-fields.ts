@@ -36,9 +36,10 @@ class Creation {
     for (const name of ownedNames(object, level)) {
       const value = object[name];
       if (value === undefined) continue;
-      const holds = mayHold && ALWAYS_PRESENT.has(name);
-      const below = level === 'root' && name === 'metadata' ? 'metadata' : 'below';
-      const node = this.#value(value, type?.field(name), below, holds);
+      const node =
+        level === 'root' && name === 'metadata'
+          ? this.fields(isObject(value) ? value : {}, type?.field(name), 'metadata', true)
+          : this.#value(value, type?.field(name), mayHold && ALWAYS_PRESENT.has(name));
       if (node === undefined) continue;
       set[fieldElement(name)] = node;
       count++;
@@ -47,11 +48,11 @@ class Creation {
     return isPresent ? undefined : EMPTY_SET;
   }
 
-  #value(value: unknown, type: TypeNode | undefined, level: Level, isPresent: boolean): FieldSet | undefined {
+  #value(value: unknown, type: TypeNode | undefined, isPresent: boolean): FieldSet | undefined {
     if (Array.isArray(value))
       return isAssociative(type) && value.length > 0 ? this.#items(value, type, isPresent) : EMPTY_SET;
     if (!isObject(value) || !isGranularMap(type) || isEmptyObject(value)) return EMPTY_SET;
-    return this.fields(value, type, level, isPresent);
+    return this.fields(value, type, 'below', isPresent);
   }
 
   #items(items: readonly unknown[], type: TypeNode, isPresent: boolean): FieldSet | undefined {
@@ -68,7 +69,7 @@ class Creation {
   }
 
   #item(item: unknown, type: TypeNode): FieldSet | undefined {
-    return this.#value(item, type.element, 'below', false);
+    return this.#value(item, type.element, false);
   }
 }
 

@@ -1,4 +1,5 @@
 import { invalidValue } from '../../api/field-errors.ts';
+import { goText } from '../../api/go-text.ts';
 import { isObject, type JsonObject, own, setOwn } from '../../api/json-value.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import { apiError, type FieldError } from '../../api/status.ts';
@@ -9,19 +10,29 @@ const MAX_INT32 = 2 ** 31 - 1;
 
 const namesOf = (path: string): string[] => path.replace(/^\./, '').split('.');
 
-/** What a path such as `.spec.replicas` leads to; the text says what is in its way. */
+/** What a path such as `.spec.replicas` leads to; the text says what is in its way, in upstream's words. */
 function nested(object: unknown, path: string): { readonly value?: unknown; readonly problem?: string } {
   let value: unknown = object;
   const names = namesOf(path);
   for (const [index, name] of names.entries()) {
-    if (!isObject(value)) {
-      const at = names.slice(0, index).join('.');
-      return { problem: `.${at} accessor error: ${JSON.stringify(value)} is not a map[string]interface {}` };
-    }
+    if (value === null) return {};
+    if (!isObject(value))
+      return { problem: accessorError(names.slice(0, index + 1), value, 'map[string]interface{}') };
     if (!Object.hasOwn(value, name)) return {};
     value = value[name];
   }
   return { value };
+}
+
+function accessorError(names: readonly string[], value: unknown, expected: string): string {
+  return `.${names.join('.')} accessor error: ${goText(value)} is of the type ${goType(value)}, expected ${expected}`;
+}
+
+function goType(value: unknown): string {
+  if (Array.isArray(value)) return '[]interface {}';
+  if (isObject(value)) return 'map[string]interface {}';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  return typeof value === 'boolean' ? 'bool' : value === null ? '<nil>' : 'string';
 }
 
 function numberAt(object: unknown, path: string): { readonly value?: number; readonly problem?: string } {
@@ -29,9 +40,7 @@ function numberAt(object: unknown, path: string): { readonly value?: number; rea
   if (problem !== undefined) return { problem };
   if (value === undefined) return {};
   if (typeof value === 'number' && Number.isInteger(value)) return { value };
-  return {
-    problem: `.${namesOf(path).join('.')} accessor error: ${JSON.stringify(value)} is not an integer`,
-  };
+  return { problem: accessorError(namesOf(path), value, 'int64') };
 }
 
 function validateCount(object: KubeObject, path: string): FieldError[] {

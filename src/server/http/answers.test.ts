@@ -126,6 +126,54 @@ describe('refusals', () => {
       415,
     );
   });
+  it('shows tables and metadata in the version that is asked for, and nothing else of objects than there is', async () => {
+    await http.send('POST', MAPS, named('shown'));
+    const as = (kind: string) => ({ accept: `application/json;as=${kind};g=meta.k8s.io;v=v1beta1` });
+    const apiVersion = 'meta.k8s.io/v1beta1';
+    const object = { kind: 'PartialObjectMetadata', apiVersion };
+    const table = { kind: 'Table', apiVersion, rows: [{ object }] };
+    expect((await http.send('GET', `${MAPS}/shown`, undefined, as('Table'))).json).toMatchObject(table);
+    const one = `${MAPS}?fieldSelector=metadata.name%3Dshown`;
+    expect((await http.send('GET', one, undefined, as('Table'))).json).toMatchObject(table);
+    const partial = as('PartialObjectMetadata');
+    expect((await http.send('GET', `${MAPS}/shown`, undefined, partial)).json).toMatchObject(object);
+    const list = { kind: 'PartialObjectMetadataList', apiVersion, items: [object] };
+    expect((await http.send('GET', one, undefined, partial)).json).toMatchObject(list);
+    for (const path of [`${MAPS}/shown?includeObject=All`, `${MAPS}?includeObject=All`])
+      expect((await http.send('GET', path, undefined, as('Table'))).json).toMatchObject({
+        code: 400,
+        message:
+          "Unable to convert to Table as requested: includeObject: Invalid value: \"All\": must be 'Metadata', 'Object', 'None', or empty",
+      });
+  });
+  it('shows a Scale as a table of its own', async () => {
+    const sets = '/apis/apps/v1/namespaces/default/replicasets';
+    const labels = { app: 'a' };
+    const template = { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+    await http.send(
+      'POST',
+      sets,
+      named('rs', { spec: { replicas: 3, selector: { matchLabels: labels }, template } }),
+    );
+    const accept = { accept: 'application/json;as=Table;g=meta.k8s.io;v=v1' };
+    const { json } = await http.send('GET', `${sets}/rs/scale`, undefined, accept);
+    expect(json).toMatchObject({
+      kind: 'Table',
+      columnDefinitions: [{ name: 'Name' }, { name: 'Desired' }, { name: 'Available' }, { name: 'Age' }],
+      rows: [{ cells: ['rs', 3, 0, expect.any(String)] }],
+    });
+    const whole = await http.send('GET', `${sets}/rs/scale?includeObject=Object`, undefined, accept);
+    expect(whole.json).toMatchObject({ rows: [{ object: { kind: 'Scale', spec: { replicas: 3 } } }] });
+  });
+  it('lists all there is of any state, whatever the limit', async () => {
+    for (const name of ['l1', 'l2', 'l3']) await http.send('POST', MAPS, named(name, { data: { l: name } }));
+    const all = (await http.send('GET', MAPS)).json as { items: unknown[] };
+    const any = (await http.send('GET', `${MAPS}?limit=1&resourceVersion=0`)).json;
+    expect(any).toMatchObject({ items: { length: all.items.length } });
+    expect(any).not.toMatchObject({ metadata: { continue: expect.any(String) } });
+    const newest = (await http.send('GET', `${MAPS}?limit=1`)).json;
+    expect(newest).toMatchObject({ items: { length: 1 }, metadata: { continue: expect.any(String) } });
+  });
   it('refuses a body that is too large', async () => {
     const body = JSON.stringify(named('big', { data: { x: 'x'.repeat(LIMITS.http.bodyBytes) } }));
     expect(await http.send('POST', MAPS, body)).toMatchObject({ code: 413 });

@@ -1,5 +1,7 @@
 import type { KubeObject } from '../../api/resource.ts';
 import { apiError, notFound } from '../../api/status.ts';
+import type { Scale } from '../../api/types.gen.ts';
+import type { Column } from '../registry/definition.ts';
 import { matchName } from '../registry/metadata.ts';
 import { patchObject } from '../registry/patch.ts';
 import { postSubresource, postToSubresource } from '../registry/post.ts';
@@ -7,11 +9,13 @@ import { type Endpoint, inVersion } from '../registry/registry.ts';
 import type { ObjectSchema } from '../registry/served-resource.ts';
 import { updateObject } from '../registry/update.ts';
 import { SCALE_KIND, type View, viewOf } from '../registry/view.ts';
+import { ageColumn, integerColumn, nameColumn } from '../resources/columns.ts';
 import { CUSTOM_PATCH_TYPES, decodeObject, decodePatch, unsupportedMediaType } from './decode-body.ts';
 import { sendJson } from './exchange.ts';
 import { writeRequestOf } from './parameters.ts';
 import { readBody } from './read-body.ts';
 import { methodNotAllowed, noSuchPath, type ResourceCall, sendObject } from './resource-handler.ts';
+import { transformOf } from './transform.ts';
 
 /** Routes under an object: views that are read and written, POSTs, streams. */
 export async function handleSubresource(call: ResourceCall): Promise<void> {
@@ -89,9 +93,28 @@ async function handlePatchView(call: ResourceCall, view: View): Promise<void> {
 }
 
 async function sendView(call: ResourceCall, view: View, stored: KubeObject): Promise<void> {
-  if (view.name === 'scale') return sendJson(call.exchange, 200, view.read(stored), call.answer);
-  return sendObject(call, 200, stored);
+  if (view.name !== 'scale') return sendObject(call, 200, stored);
+  const { endpoint, answer, exchange, clock } = call;
+  // A Scale is the same in every version of what it belongs to.
+  const { conversion: _, ...plain } = endpoint;
+  const now = (): number => clock.now();
+  const transform = transformOf({
+    endpoint: plain,
+    answer,
+    query: exchange.query,
+    now,
+    columns: SCALE_COLUMNS,
+  });
+  const scale = view.read(stored);
+  return sendJson(exchange, 200, transform ? transform(scale) : scale, answer);
 }
+
+const SCALE_COLUMNS: readonly Column<KubeObject & Scale>[] = [
+  { ...nameColumn, format: '' },
+  integerColumn('Desired', 'Replicas wanted.', ({ spec }: Scale) => spec?.replicas),
+  integerColumn('Available', 'Replicas there are.', ({ status }: Scale) => status?.replicas),
+  ageColumn,
+];
 
 /** What the view shows is the object itself in the client's version, or a Scale. */
 function shownKind(

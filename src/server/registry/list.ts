@@ -102,7 +102,9 @@ export function validateListQuery(query: ListQuery): void {
 export async function listObjects(served: ServedResource, query: ListQuery): Promise<ListPage> {
   validateListQuery(query);
   const selectors = parseSelectors(served.definition, query);
-  const limit = query.limit && query.limit > 0 ? query.limit : undefined;
+  // Of whatever state there is all of it is told, as upstream's watch cache does.
+  const isAnyState = query.resourceVersion === '0' && !query.continue;
+  const limit = !isAnyState && query.limit && query.limit > 0 ? query.limit : undefined;
   const namespace = query.namespace ?? selectors.fields.exactMatch('metadata.namespace');
   const scope = {
     selectors,
