@@ -56,6 +56,8 @@ const OPEN_ENUMS: readonly RegExp[] = [
   /\.NodeAddress\.type$/,
   /\.LimitRangeItem\.type$/,
   /\.Status(Cause)?\.reason$/,
+  /\.ResourceQuotaSpec\.scopes$/,
+  /\.ScopedResourceSelectorRequirement\./,
 ];
 
 /** Defaults that equal Go's zero value of a field that is then left out: published, but nothing to fill in. */
@@ -91,9 +93,23 @@ const REQUIRED_POINTERS = new Set([
 /** Optional by the facts, but plain structs upstream: they are always there. */
 const ALWAYS_THERE = new Set(['metadata', 'spec', 'template', 'jobTemplate']);
 
+/** Optional by the facts, but numbers and texts that upstream writes even when they are zero. */
+const WRITTEN_ZEROS = new Set([
+  'apps.v1.StatefulSetOrdinals.start',
+  'apps.v1.StatefulSetSpec.serviceName',
+  'apps.v1.StatefulSetStatus.availableReplicas',
+  'policy.v1.PodDisruptionBudgetStatus.currentHealthy',
+  'policy.v1.PodDisruptionBudgetStatus.desiredHealthy',
+  'policy.v1.PodDisruptionBudgetStatus.disruptionsAllowed',
+  'policy.v1.PodDisruptionBudgetStatus.expectedPods',
+  'scheduling.v1.PriorityClass.value',
+]);
+const shortPath = (owner: string, name: string): string => `${owner.split('.').slice(-3).join('.')}.${name}`;
+
 /** Whether an absent field holds its zero value, as in a Go struct. */
 function isFilled(owner: string, name: string, field: Field): boolean {
-  if (REQUIRED_POINTERS.has(`${owner.split('.').slice(-3).join('.')}.${name}`)) return false;
+  if (REQUIRED_POINTERS.has(shortPath(owner, name))) return false;
+  if (WRITTEN_ZEROS.has(shortPath(owner, name))) return true;
   const isStruct = field.type.startsWith('#') && ALWAYS_THERE.has(name) && !field.type.endsWith('ListMeta');
   return isStruct || (facts.definitions[owner]?.required?.includes(name) ?? false);
 }
@@ -104,7 +120,7 @@ function omitsZero(owner: string, name: string, field: Field): boolean {
   if (!/^io\.k8s\.api(machinery|extensions-apiserver)?\./.test(owner) || field.type.startsWith('#'))
     return false;
   // An empty list of these says something: it forgets who owns what.
-  if (name === 'managedFields') return false;
+  if (name === 'managedFields' || WRITTEN_ZEROS.has(shortPath(owner, name))) return false;
   return !(definition?.required?.includes(name) || optionalScalars[owner]?.includes(name));
 }
 

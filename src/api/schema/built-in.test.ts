@@ -51,6 +51,9 @@ describe('schema of built-in kinds', () => {
     expect(at('spec.containers').omitsZero).toBe(false);
     expect(at('spec.replicas', { group: 'apps', version: 'v1', kind: 'Deployment' }).omitsZero).toBe(false);
     expect(at('metadata.labels').omitsZero).toBe(true);
+    // Optional in the published schema, yet written by Go.
+    const budget = { group: 'policy', version: 'v1', kind: 'PodDisruptionBudget' };
+    expect(at('status.disruptionsAllowed', budget).omitsZero).toBe(false);
     // An empty list of these forgets who owns what.
     expect(at('metadata.managedFields').omitsZero).toBe(false);
   });

@@ -69,6 +69,29 @@ describe('cronjob controller', () => {
       expect(await names()).toEqual([`tick-${minute + 20}`]);
     });
   });
+  it('lets a Job that somebody else made of it run beside the schedule', async () => {
+    await withCron({ concurrencyPolicy: 'Forbid' }, async (cluster, names) => {
+      const ref = { namespace: 'default', name: 'tick' };
+      const { metadata } = await cluster.client.get(resources.cronJobs, ref);
+      await cluster.client.create(resources.jobs, {
+        metadata: {
+          namespace: 'default',
+          name: 'by-hand',
+          ownerReferences: [
+            { apiVersion: 'batch/v1', kind: 'CronJob', name: 'tick', uid: metadata.uid!, controller: true },
+          ],
+        },
+        spec: { template: {} },
+      });
+      await cluster.settle(11 * 60_000);
+      expect((await names()).toSorted()).toEqual(['by-hand', `tick-${minute + 10}`]);
+      const { status } = await cluster.client.get(resources.cronJobs, ref);
+      expect(status?.active?.map(({ name }) => name)).toEqual([`tick-${minute + 10}`]);
+      expect(await cluster.events()).toContain(
+        'Warning UnexpectedJob Saw a job that the controller did not create or forgot: by-hand',
+      );
+    });
+  });
   it('tells of a day that never comes', async () => {
     await withCron({ schedule: '59 23 31 2 *' }, async (cluster, names) => {
       await cluster.settle(30 * 60_000);

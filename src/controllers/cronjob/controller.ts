@@ -14,7 +14,7 @@ import { timeMs } from '../framework/pods.ts';
 import { writeStatus } from '../framework/status-writer.ts';
 import { finishedCondition } from '../job/plan.ts';
 import type { Controller, ControllerContext } from '../port.ts';
-import { jobName, planCronHistory, planCronJob } from './plan.ts';
+import { isStartedBy, jobName, planCronHistory, planCronJob } from './plan.ts';
 import { localTime, parseSchedule } from './schedule.ts';
 
 /** Starts Jobs on time. */
@@ -64,7 +64,13 @@ async function syncCronJob(
   wrote: (cron: CronJob, job: Job | undefined) => void,
 ): Promise<number | undefined> {
   const { client, events, clock } = context;
-  const active = mine.filter((job) => !finishedCondition(job));
+  const unfinished = mine.filter((job) => !finishedCondition(job));
+  const active = unfinished.filter((job) => isStartedBy(cron, job));
+  // `kubectl create job --from` makes such: they run beside the schedule.
+  for (const { metadata } of unfinished.filter((job) => !active.includes(job))) {
+    const message = `Saw a job that the controller did not create or forgot: ${metadata.name}`;
+    events.event(cron, 'Warning', 'UnexpectedJob', message);
+  }
   tellOfFinished(context, cron, mine);
   for (const job of planCronHistory(cron, mine)) await deleteJob(context, cron, job);
   const schedule = readSchedule(context, cron);

@@ -86,3 +86,11 @@ export function planCronHistory(cron: CronJob, jobs: readonly Job[]): Job[] {
 export function jobName(cron: CronJob, startMs: number): string {
   return `${cron.metadata.name}-${Math.floor(startMs / 60_000)}`;
 }
+
+/** Whether the controller started a Job, as its status or, after a crash before that was written, the name tells. Pure. */
+export function isStartedBy({ metadata, status }: CronJob, job: Job): boolean {
+  const isKnown = status?.active?.some(({ uid }) => uid !== undefined && uid === job.metadata.uid) ?? false;
+  const name = job.metadata.name ?? '';
+  const prefix = `${metadata.name}-`;
+  return isKnown || (name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)));
+}

@@ -308,6 +308,39 @@ const REFUSED: readonly Case[] = [
     'spec.hard[nonsense]: Invalid value: "nonsense": must be a standard resource type or fully qualified',
   ],
   [
+    'resourcequotas',
+    { 'spec/hard': { services: '1', 'count/secrets': '1', cpu: '1' }, 'spec/scopes': ['NotTerminating'] },
+    'spec.scopes: Invalid value: ["NotTerminating"]: unsupported scope applied to resource',
+  ],
+  [
+    'resourcequotas',
+    { 'spec/hard': { pods: '1' }, 'spec/scopes': ['Odd'] },
+    'spec.scopes: Invalid value: ["Odd"]: unsupported scope',
+  ],
+  [
+    'resourcequotas',
+    { 'spec/hard': { pods: '1' }, 'spec/scopes': ['Terminating', 'NotTerminating'] },
+    'spec.scopes: Invalid value: ["Terminating","NotTerminating"]: conflicting scopes',
+  ],
+  [
+    'resourcequotas',
+    {
+      'spec/hard': { pods: '1' },
+      'spec/scopeSelector': { matchExpressions: [{ scopeName: 'PriorityClass', operator: 'In' }] },
+    },
+    "spec.scopeSelector.matchExpressions.values: Required value: must be at least one value when `operator` is 'In' or 'NotIn' for scope selector",
+  ],
+  [
+    'resourcequotas',
+    {
+      'spec/hard': { 'requests.storage': '1Gi' },
+      'spec/scopeSelector': {
+        matchExpressions: [{ scopeName: 'PriorityClass', operator: 'In', values: ['high'] }],
+      },
+    },
+    'spec.scopeSelector.matchExpressions: Invalid value: {"matchExpressions":[{"scopeName":"PriorityClass","operator":"In","values":["high"]}]}: unsupported scope applied to resource',
+  ],
+  [
     'leases.coordination.k8s.io',
     { 'spec/leaseDurationSeconds': 0 },
     'spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0',

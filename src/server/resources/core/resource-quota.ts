@@ -1,4 +1,4 @@
-import { invalidValue, notSupported } from '../../../api/field-errors.ts';
+import { invalidValue } from '../../../api/field-errors.ts';
 import { equalJson } from '../../../api/json-value.ts';
 import { labelKeyProblems } from '../../../api/names.ts';
 import { parseQuantity } from '../../../api/quantity.ts';
@@ -8,6 +8,7 @@ import type { Quantity, ResourceQuota } from '../../../api/types.gen.ts';
 import type { ResourceDefinition } from '../../registry/definition.ts';
 import { ageColumn, nameColumn, textColumn } from '../columns.ts';
 import { AT_LEAST_ZERO, problemsOf } from '../field-checks.ts';
+import { validateQuotaScopes } from './quota-scopes.ts';
 
 /** `requests.cpu: 1/2, pods: 3/10`, split as upstream does: limits have a column of their own. */
 function usage({ status, spec }: ResourceQuota, part: 'request' | 'limit'): string {
@@ -49,38 +50,6 @@ function validateName(name: string, field: string): FieldError[] {
     : [invalidValue(field, name, 'must be a standard resource type or fully qualified')];
 }
 
-const COMPUTE_SCOPES = [
-  'Terminating',
-  'NotTerminating',
-  'NotBestEffort',
-  'PriorityClass',
-  'CrossNamespacePodAffinity',
-];
-
-function validateScopes({ spec }: ResourceQuota): FieldError[] {
-  const scopes = spec?.scopes ?? [];
-  const errors: FieldError[] = [];
-  const known = ['BestEffort', 'VolumeAttributesClass', ...COMPUTE_SCOPES];
-  for (const scope of scopes) {
-    if (!known.includes(scope)) errors.push(notSupported('spec.scopes', scope, known));
-    if (scope !== 'BestEffort') continue;
-    for (const name of Object.keys(spec?.hard ?? {})) {
-      if (name !== 'pods' && !name.startsWith('count/')) {
-        errors.push(invalidValue('spec.scopes', 'BestEffort', 'unsupported scope applied to resource'));
-      }
-    }
-  }
-  for (const [one, other] of [
-    ['BestEffort', 'NotBestEffort'],
-    ['Terminating', 'NotTerminating'],
-  ] as const) {
-    if (scopes.includes(one) && scopes.includes(other)) {
-      errors.push(invalidValue('spec.scopes', scopes, 'conflicting scopes'));
-    }
-  }
-  return errors;
-}
-
 function validateHard(hard: Readonly<Record<string, Quantity>> | undefined): FieldError[] {
   return Object.entries(hard ?? {}).flatMap(([name, quantity]) => {
     const field = `spec.hard[${name}]`;
@@ -104,7 +73,7 @@ export const resourceQuota: ResourceDefinition<ResourceQuota> = {
   ],
   strategy: {
     hasGeneration: false,
-    validate: (object) => [...validateHard(object.spec?.hard), ...validateScopes(object)],
+    validate: ({ spec }) => [...validateHard(spec?.hard), ...validateQuotaScopes(spec)],
     validateUpdate: ({ spec }, old) =>
       equalJson([...(spec?.scopes ?? [])].sort(), [...(old.spec?.scopes ?? [])].sort())
         ? []
