@@ -82,6 +82,25 @@ describe('paths of custom resources', () => {
   });
 });
 
+describe('a definition in a built-in group', () => {
+  it('adds to its own versions, not to those that are built in', async () => {
+    const group = 'networking.k8s.io';
+    const wanted = definition([version('v1', ANYTHING), version('v2', ANYTHING, { storage: false })], {
+      group,
+    });
+    wanted.metadata.annotations = { 'api-approved.kubernetes.io': 'unapproved, a test' };
+    await establish(client, wanted);
+    const { json } = await http.send('GET', `/apis/${group}/v1`);
+    const names = json.resources.map(({ name }: { name: string }) => name);
+    expect(names).toContain('networkpolicies');
+    expect(names).not.toContain('widgets');
+    const path = (of: string) => `/apis/${group}/${of}/namespaces/default/widgets`;
+    expect((await http.send('GET', path('v1'))).code).toBe(404);
+    expect((await http.send('GET', path('v2'))).json).toMatchObject({ kind: 'WidgetList', items: [] });
+    expect((await http.send('GET', `/openapi/v3/apis/${group}/v1`)).text).not.toContain('Widget');
+  });
+});
+
 describe('the scale of a custom resource', () => {
   beforeEach(async () => {
     await establish(

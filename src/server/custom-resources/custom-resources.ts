@@ -135,6 +135,14 @@ export class CustomResources {
     );
   }
 
+  /** Nobody adds to a version of an API group that is built in: it is answered for as a whole. */
+  #isBuiltInVersion({ group, version }: Pick<Resource, 'group' | 'version'>): boolean {
+    return this.#options.registry.endpoints.some(
+      ({ resource, served }) =>
+        resource.group === group && resource.version === version && served.custom === undefined,
+    );
+  }
+
   #install(name: string, type: CustomType, before: Installed | undefined): void {
     const selectable = selectableOf(type);
     // What an earlier schema filled in is not there any more: only the datastore knows what is.
@@ -165,7 +173,9 @@ export class CustomResources {
     this.#installed.set(name, present);
     if (before?.endpoints === present.endpoints) return;
     const served = (one: Installed): Endpoint[] =>
-      one.endpoints.filter(({ resource }) => isServed(one.type, resource.version));
+      one.endpoints.filter(
+        ({ resource }) => isServed(one.type, resource.version) && !this.#isBuiltInVersion(resource),
+      );
     this.#options.registry.replace(before ? served(before) : [], served(present));
   }
 
