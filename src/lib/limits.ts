@@ -128,6 +128,8 @@ export const LIMITS = {
     resultChars: 3 * 1024 * 1024,
   },
   admission: {
+    /** Pods of a namespace that are held to a stricter level when it gets one; upstream's number. */
+    podSecurityPods: 3000,
     /** How long a pod waits for the account that its new namespace is about to get. */
     accountAttempts: 10,
     accountRetryMs: 100,

@@ -1,14 +1,13 @@
 import { equalJson } from '../../api/json-value.ts';
 import { type KubeObject, qualifiedResource, type Resource } from '../../api/resource.ts';
-import { namespaces } from '../../api/resources.gen.ts';
-import { isNotFound } from '../../api/status.ts';
+import { namespaces, pods } from '../../api/resources.gen.ts';
+import { invalid, isNotFound } from '../../api/status.ts';
 import type { PodSpec, PodTemplateSpec } from '../../api/types.gen.ts';
-import { type Level, violations } from './pod-security-checks.ts';
+import { violations } from './pod-security-checks.ts';
+import { existingPodWarnings, isStricter, labelErrors, levelOf, PREFIX } from './pod-security-namespace.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from './port.ts';
 import { refuse } from './refuse.ts';
 
-const PREFIX = 'pod-security.kubernetes.io/';
-const LEVELS: ReadonlySet<string> = new Set(['privileged', 'baseline', 'restricted']);
 const WORKLOADS: ReadonlySet<string> = new Set([
   'cronjobs.batch',
   'daemonsets.apps',
@@ -22,7 +21,7 @@ const WORKLOADS: ReadonlySet<string> = new Set([
 
 /**
  * Holds pods to the level that labels of their namespace name (KEP-2579): `enforce` refuses pods, `warn` tells of
- * pods and of workloads whose pods would be refused.
+ * pods and of workloads whose pods would be refused. Labels that mean nothing are refused, too.
  */
 export function podSecurity(): AdmissionPlugin {
   return {
@@ -30,8 +29,9 @@ export function podSecurity(): AdmissionPlugin {
     concerns: ({ operation, resource, subresource }) =>
       (operation === 'CREATE' || operation === 'UPDATE') &&
       (subresource === '' || (subresource === 'ephemeralcontainers' && isPods(resource))) &&
-      (isPods(resource) || WORKLOADS.has(qualifiedResource(resource))),
+      (isPods(resource) || isNamespaces(resource) || WORKLOADS.has(qualifiedResource(resource))),
     async validate(attributes) {
+      if (isNamespaces(attributes.resource)) return await validateNamespace(attributes);
       const spec = podSpecOf(attributes.object);
       if (spec === undefined) return;
       const labels = await labelsOf(attributes);
@@ -68,6 +68,24 @@ export function podSecurity(): AdmissionPlugin {
   };
 }
 
+/** Labels of a namespace must be understood; who makes them stricter hears of pods that they would have refused. */
+async function validateNamespace(attributes: AdmissionAttributes): Promise<void> {
+  const { name, object, oldObject, client, warn } = attributes;
+  const labels = object?.metadata.labels ?? {};
+  const errors = labelErrors(labels);
+  const before = oldObject?.metadata.labels ?? {};
+  if (errors.length > 0 && !(oldObject && equalJson(errors, labelErrors(before))))
+    throw invalid({ group: '', kind: 'Namespace' }, name, errors);
+  const enforced = levelOf(labels, 'enforce');
+  if (!oldObject || !isStricter(enforced, levelOf(before, 'enforce'))) return;
+  const { items } = await client.list(pods, { namespace: name });
+  for (const text of existingPodWarnings(items, name, enforced)) warn(text);
+}
+
+function isNamespaces({ group, resource }: Resource): boolean {
+  return group === '' && resource === 'namespaces';
+}
+
 function isPods({ group, resource }: Resource): boolean {
   return group === '' && resource === 'pods';
 }
@@ -93,15 +111,4 @@ async function labelsOf({
     if (isNotFound(error)) return {};
     throw error;
   }
-}
-
-/** A level nobody knows is taken as the strictest one, as upstream does. */
-function levelOf(
-  labels: Readonly<Record<string, string>>,
-  mode: 'enforce' | 'warn' | 'audit',
-): { level: Level; version: string } {
-  const wanted = labels[`${PREFIX}${mode}`];
-  const version = labels[`${PREFIX}${mode}-version`] ?? 'latest';
-  if (wanted === undefined || wanted === '') return { level: 'privileged', version };
-  return { level: LEVELS.has(wanted) ? (wanted as Level) : 'restricted', version };
 }
