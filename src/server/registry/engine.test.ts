@@ -291,6 +291,65 @@ describe('scale', () => {
   });
 });
 
+describe('apply to a scale', () => {
+  it('owns the replicas of the object itself, with others, or by force alone', async () => {
+    const { deployments } = resources;
+    const labels = { app: 'web' };
+    const template = { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+    const spec = { replicas: 1, selector: { matchLabels: labels }, template };
+    const body = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: ref('web'), spec };
+    await client.patch(deployments, ref('web'), { type: 'apply', body }, { fieldManager: 'applier' });
+    const scale = (replicas: number, fieldManager: string, force = false) =>
+      client.patch(
+        deployments,
+        ref('web'),
+        {
+          type: 'apply',
+          body: { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: ref('web'), spec: { replicas } },
+          force,
+        },
+        { fieldManager, subresource: 'scale' },
+      );
+    const owners = async (): Promise<unknown[]> => {
+      const { metadata } = await client.get(deployments, ref('web'));
+      const owned = (metadata.managedFields ?? []).filter(
+        ({ fieldsV1 }) => (fieldsV1 as { 'f:spec'?: { 'f:replicas'?: object } })['f:spec']?.['f:replicas'],
+      );
+      return owned.map((one) => [one.manager, one.operation, one.apiVersion, one.subresource]);
+    };
+    await expect(scale(17, 'scaler')).rejects.toMatchObject({
+      status: { code: 409 },
+      message: 'Apply failed with 1 conflict: conflict with "applier": .spec.replicas',
+    });
+    await scale(1, 'scaler');
+    expect(await owners()).toEqual([
+      ['applier', 'Apply', 'apps/v1', undefined],
+      ['scaler', 'Apply', 'apps/v1', 'scale'],
+    ]);
+    await scale(17, 'other', true);
+    expect(await owners()).toEqual([['other', 'Apply', 'apps/v1', 'scale']]);
+    const found = await client.get(deployments, ref('web'));
+    expect(found.spec?.replicas).toBe(17);
+    expect(found.spec?.template?.spec?.containers).toHaveLength(1);
+    await client.update(
+      deployments,
+      { ...found, spec: { ...found.spec!, replicas: 3 } },
+      { fieldManager: 'u' },
+    );
+    expect(await owners()).toEqual([['u', 'Update', 'apps/v1', undefined]]);
+    const stale = { ...ref('web'), resourceVersion: '1' };
+    const late = { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: stale, spec: { replicas: 3 } };
+    await expect(
+      client.patch(
+        deployments,
+        ref('web'),
+        { type: 'apply', body: late },
+        { fieldManager: 'late', subresource: 'scale' },
+      ),
+    ).rejects.toMatchObject({ status: { code: 409 } });
+  });
+});
+
 describe('apply', () => {
   const apply = (data: object, fieldManager: string, force = false) =>
     client.patch(

@@ -101,16 +101,35 @@ function applyChange(input: {
   return {
     createMissing: true,
     managed: true,
-    compute: (old) => {
+    compute: (old, stored) => {
       if (old === undefined) refuseUid(served, request, config);
-      return schema.apply(old, {
-        config,
+      const options = {
         manager: request.fieldManager,
         force: patch.force === true,
         subresource: view.name,
         now: rfc3339(served.engine.clock.now()),
         ignored: view.ignored(old ?? config, hasStatus(served)),
-      });
+      };
+      if (!view.applied || !stored) return schema.apply(old, { ...options, config });
+      // Owners are those of the object's own fields, whatever kind the view shows them as.
+      const whole = served.schema.apply(stored, { ...options, config: view.applied(config, stored) });
+      return shownApplied(view, config, whole);
+    },
+  };
+}
+
+/** What the view shows of the object that was applied to, with its owners, and the preconditions of who applied. */
+function shownApplied(view: View, { metadata }: KubeObject, whole: KubeObject): KubeObject {
+  const shown = view.read(whole);
+  const { managedFields } = whole.metadata;
+  const { uid, resourceVersion } = metadata;
+  return {
+    ...shown,
+    metadata: {
+      ...shown.metadata,
+      ...(managedFields === undefined ? {} : { managedFields }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
     },
   };
 }

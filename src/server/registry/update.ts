@@ -18,9 +18,9 @@ export interface Change {
   readonly view?: View;
   /**
    * The new state as the view shows it, from what the view shows of the stored state. Runs again after each lost
-   * race, so it must not keep anything. Its result belongs to the engine; its argument is read-only.
+   * race, so it must not keep anything. Its result belongs to the engine; its arguments are read-only.
    */
-  readonly compute: (old: KubeObject | undefined) => KubeObject | Promise<KubeObject>;
+  readonly compute: (old: KubeObject | undefined, stored?: KubeObject) => KubeObject | Promise<KubeObject>;
   /** Server-side apply creates what is missing. */
   readonly createMissing?: boolean;
   /** A patch has nothing to start from where nothing is stored, whatever the kind allows. */
@@ -81,7 +81,7 @@ async function tryUpdate(
 ): Promise<Written | undefined> {
   const view = change.view ?? MAIN;
   const { definition } = served;
-  const submitted = await change.compute(view.read(old));
+  const submitted = await change.compute(view.read(old), old);
   checkVersion(served, view, submitted, old);
   const object = view.write(submitted, old);
   matchNamespace(object.metadata, definition.resource.namespaced, request.namespace);

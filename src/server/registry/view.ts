@@ -18,6 +18,8 @@ export interface View {
   read(stored: KubeObject): KubeObject;
   /** The whole new object, not shared with `old`. */
   write(submitted: KubeObject, old: KubeObject): KubeObject;
+  /** Of a view of another kind: what an applied configuration says of the whole object, whose fields are owned. */
+  applied?(config: KubeObject, stored: KubeObject): KubeObject;
   /** Instead of the strategy's. */
   readonly prepare?: (object: KubeObject, old: KubeObject, context: () => StrategyContext) => void;
   /** Instead of the strategy's. */
@@ -165,6 +167,16 @@ function scaleView(found: ScaleSubresource): View {
       if (submitted.metadata.resourceVersion)
         object.metadata.resourceVersion = submitted.metadata.resourceVersion;
       found.set(object, replicas);
+      if (submitted.metadata.managedFields) object.metadata.managedFields = submitted.metadata.managedFields;
+      return object;
+    },
+    applied(config, { apiVersion, kind, metadata: { name, namespace } }) {
+      const { replicas } = (config as { spec?: { replicas?: number } }).spec ?? {};
+      const metadata: ObjectMeta = {};
+      withField(metadata, 'name', name);
+      withField(metadata, 'namespace', namespace);
+      const object = { apiVersion, kind, metadata } as KubeObject;
+      if (replicas !== undefined) found.set(object, replicas);
       return object;
     },
     ...(replicasPath === undefined ? { prepare: () => {}, validate: () => [] } : {}),
