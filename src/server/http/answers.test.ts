@@ -146,6 +146,18 @@ describe('refusals', () => {
           "Unable to convert to Table as requested: includeObject: Invalid value: \"All\": must be 'Metadata', 'Object', 'None', or empty",
       });
   });
+  it('warns who deletes a Job without a word on its pods', async () => {
+    const jobs = '/apis/batch/v1/namespaces/default/jobs';
+    const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } };
+    for (const name of ['j1', 'j2']) await http.send('POST', jobs, named(name, { spec: { template } }));
+    const { headers, json } = await http.send('DELETE', `${jobs}/j1`);
+    expect(headers['warning']).toBe(
+      '299 - "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning"',
+    );
+    expect(json).toMatchObject({ kind: 'Job', metadata: { finalizers: ['orphan'] } });
+    const told = await http.send('DELETE', `${jobs}/j2?propagationPolicy=Background`);
+    expect(told.headers).not.toHaveProperty('warning');
+  });
   it('shows a Scale as a table of its own', async () => {
     const sets = '/apis/apps/v1/namespaces/default/replicasets';
     const labels = { app: 'a' };

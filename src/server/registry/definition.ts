@@ -93,6 +93,8 @@ export interface Strategy<T extends KubeObject> {
    * ReplicationControllers, of old), `none` asks the garbage collector nothing, whatever the policy (Events).
    */
   readonly dependents?: 'orphan' | 'none';
+  /** Heard by who deletes without saying what becomes of dependents. */
+  readonly deleteWarning?: string;
   /** False refuses PUT without `metadata.resourceVersion`. True by default. */
   readonly allowUnconditionalUpdate?: boolean;
   /** False: no `metadata.generation` (ConfigMap, Secret, Event, …). True for kinds with a `spec` by default. */

@@ -41,6 +41,9 @@ export async function deleteObject(
   options: DeleteOptions,
 ): Promise<Deleted> {
   const { definition } = served;
+  const isSilent = options.propagationPolicy === undefined && options.orphanDependents === undefined;
+  const { deleteWarning } = definition.strategy ?? {};
+  if (isSilent && deleteWarning !== undefined) request.warn(deleteWarning);
   for (let attempt = 1; ; attempt++) {
     if (attempt > 1) await served.settled?.();
     const cached = served.cache.get(request.namespace || undefined, request.name);

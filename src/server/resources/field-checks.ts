@@ -122,3 +122,18 @@ export function eachOf<T>(
 ): FieldError[] {
   return (list ?? []).flatMap((element, index) => check(element, `${path}[${index}]`, index));
 }
+
+const PATH = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
+
+/** A subdomain and a path, such as `acme.io/foo`. */
+export function domainPrefixedPath(field: string, value: string): FieldError[] {
+  if (value === '') return [required(field)];
+  const slash = value.indexOf('/');
+  const [host, path] = [value.slice(0, slash), value.slice(slash + 1)];
+  if (slash < 1 || path === '')
+    return [invalidValue(field, value, 'must be a domain-prefixed path (such as "acme.io/foo")')];
+  const errors = problemsOf(field, host, dns1123SubdomainProblems);
+  if (!new RegExp(`^${PATH}$`).test(path))
+    errors.push(invalidValue(field, path, `Invalid path (regex used for validation is '${PATH}')`));
+  return errors;
+}

@@ -243,6 +243,39 @@ const REFUSED: readonly Case[] = [
   ],
   [
     'jobs.batch',
+    { 'spec/managedBy': 'me' },
+    'spec.managedBy: Invalid value: "me": must be a domain-prefixed path (such as "acme.io/foo")',
+  ],
+  [
+    'jobs.batch',
+    { 'spec/successPolicy': { rules: [{ succeededCount: 1 }] } },
+    'spec.successPolicy: Invalid value: {"rules":[{"succeededCount":1}]}: requires indexed completion mode',
+  ],
+  ...(
+    [
+      [
+        { succeededIndexes: '0-5' },
+        '.succeededIndexes',
+        '"0-5": error parsing succeededIndexes: too large index: "5"',
+      ],
+      [
+        { succeededIndexes: '2,1' },
+        '.succeededIndexes',
+        '"2,1": error parsing succeededIndexes: non-increasing order, previous: 2, current: 1',
+      ],
+      [
+        { succeededIndexes: '0-1', succeededCount: 3 },
+        '.succeededCount',
+        '3: must be less than or equal to 2 (the number of indexes in the specified succeededIndexes field)',
+      ],
+    ] as const
+  ).map(([rule, field, problem]): [string, Record<string, unknown>, string] => [
+    'jobs.batch',
+    { 'spec/completionMode': 'Indexed', 'spec/completions': 3, 'spec/successPolicy': { rules: [rule] } },
+    `spec.successPolicy.rules[0]${field}: Invalid value: ${problem}`,
+  ]),
+  [
+    'jobs.batch',
     { 'spec/completionMode': 'Indexed', 'spec/parallelism': 2 },
     'spec.completions: Required value: when completion mode is Indexed',
   ],
@@ -411,6 +444,16 @@ describe('refuses in upstream words', () => {
   it.each(REFUSED)('%s %j', async (key, changes, cause) => {
     const causes = await causesOf(client.create(definitionOf(key).resource, build(key, changes)));
     expect(causes).toContain(cause);
+  });
+
+  it('a selector of a Job that no pod of the Job has', async () => {
+    const changes = { 'spec/selector': { matchLabels: { a: 'b' } } };
+    const causes = await causesOf(
+      client.create(definitionOf('jobs.batch').resource, build('jobs.batch', changes)),
+    );
+    expect(causes).toContainEqual(
+      expect.stringMatching(/^spec\.selector: Invalid value: .*: `selector` not auto-generated$/),
+    );
   });
 });
 

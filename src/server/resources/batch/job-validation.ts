@@ -1,12 +1,20 @@
-import { IMMUTABLE, invalidValue, notSupported, required } from '../../../api/field-errors.ts';
+import { IMMUTABLE, invalidValue, notSupported, required, tooLong } from '../../../api/field-errors.ts';
 import { equalJson } from '../../../api/json-value.ts';
 import { SelectorError, selectorFromObject, validateLabelSelector } from '../../../api/labels.ts';
 import type { FieldError } from '../../../api/status.ts';
-import type { Job, JobSpec, PodFailurePolicyRule, PodTemplateSpec } from '../../../api/types.gen.ts';
-import { eachOf, nonNegative } from '../field-checks.ts';
+import type {
+  Job,
+  JobSpec,
+  LabelSelector,
+  PodFailurePolicyRule,
+  PodTemplateSpec,
+} from '../../../api/types.gen.ts';
+import { domainPrefixedPath, eachOf, nonNegative } from '../field-checks.ts';
 import { validatePodTemplate } from '../pod-template/validate.ts';
+import { validateSuccessPolicy } from './success-policy-validation.ts';
 
 const MAX_PARALLEL_INDEXES = 100_000;
+const MAX_MANAGED_BY = 63;
 
 const COUNTS = [
   'parallelism',
@@ -41,7 +49,15 @@ export function validateJobSpec(spec: JobSpec, path: string): FieldError[] {
   if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined) {
     errors.push(required(`${path}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified'));
   }
-  errors.push(...validateFailurePolicy(spec, path), ...validateTemplate(spec, path));
+  if (spec.managedBy !== undefined) {
+    errors.push(...domainPrefixedPath(`${path}.managedBy`, spec.managedBy));
+    if (spec.managedBy.length > MAX_MANAGED_BY) errors.push(tooLong(`${path}.managedBy`, MAX_MANAGED_BY));
+  }
+  errors.push(
+    ...validateFailurePolicy(spec, path),
+    ...validateSuccessPolicy(spec, path),
+    ...validateTemplate(spec, path),
+  );
   return errors;
 }
 
@@ -137,14 +153,10 @@ export function validateJob(job: Job): FieldError[] {
   if (spec.selector === undefined) return [...errors, required('spec.selector')];
   errors.push(...validateLabelSelector(spec.selector, 'spec.selector'));
   const labels = spec.template?.metadata?.labels ?? {};
-  try {
-    if (!selectorFromObject(spec.selector).matches(labels)) {
-      errors.push(
-        invalidValue('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'),
-      );
-    }
-  } catch (error) {
-    if (!(error instanceof SelectorError)) throw error;
+  if (!selects(spec.selector, labels)) {
+    errors.push(
+      invalidValue('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'),
+    );
   }
   if (spec.manualSelector) return errors;
   const expected = {
@@ -156,7 +168,19 @@ export function validateJob(job: Job): FieldError[] {
       errors.push(invalidValue('spec.template.metadata.labels', labels, `must be '${value}'`));
     }
   }
+  if (!selects(spec.selector, expected))
+    errors.push(invalidValue('spec.selector', spec.selector, '`selector` not auto-generated'));
   return errors;
+}
+
+/** True also of a selector that cannot be read, of which others complain. */
+function selects(selector: LabelSelector, labels: Readonly<Record<string, string | undefined>>): boolean {
+  try {
+    return selectorFromObject(selector).matches(labels as Record<string, string>);
+  } catch (error) {
+    if (error instanceof SelectorError) return true;
+    throw error;
+  }
 }
 
 /** The parts of a template that may change before the Job has run anything. */

@@ -48,6 +48,8 @@ export const job: ResourceDefinition<Job> = {
   strategy: {
     // For back compatibility, in this version of the API.
     dependents: 'orphan',
+    deleteWarning:
+      'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
     default: ({ spec }) => {
       if (spec !== undefined) defaultJobSpec(spec);
     },
