@@ -16,7 +16,7 @@ import { admitMutating, admitValidating, strategyContext } from './admit.ts';
 import { tidyAfterAdmission, warnOfRepeatedOwners } from './after-admission.ts';
 import { commitObject, encodeForStorage } from './commit.ts';
 import { fillSystemFields, matchNamespace, wipeSystemFields } from './metadata.ts';
-import { validateMetadata } from './metadata-validation.ts';
+import { validateFinalizerNames, validateMetadata } from './metadata-validation.ts';
 import type { ServedResource, WriteRequest, Written } from './served-resource.ts';
 
 /**
@@ -140,11 +140,17 @@ function existsError(served: ServedResource, object: KubeObject): ApiError {
 
 const NO_ERRORS: readonly FieldError[] = [];
 
+export const takesAnyFinalizer = ({ custom, definition }: ServedResource): boolean =>
+  custom !== undefined || definition.anyFinalizer === true;
+
 /** Throws 422 with everything that is wrong with a new object. */
 function validateNew(served: ServedResource, object: KubeObject): void {
   const { definition, schema } = served;
   const { resource, strategy, validateName = dns1123SubdomainProblems } = definition;
-  const inMetadata = validateMetadata(object.metadata, resource.namespaced, validateName);
+  const inMetadata = [
+    ...validateMetadata(object.metadata, resource.namespaced, validateName),
+    ...(takesAnyFinalizer(served) ? NO_ERRORS : validateFinalizerNames(object.metadata)),
+  ];
   const inSchema = schema.validate(object);
   const own = strategy?.validate?.(object) ?? NO_ERRORS;
   const ofNew = strategy?.validateNew?.(object) ?? NO_ERRORS;

@@ -41,6 +41,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
   /** Rules for `metadata.name`; DNS subdomain by default. Returns what is wrong with it, in upstream's words. */
   readonly validateName?: (name: string) => readonly string[];
+  /** `metadata.finalizers` need no domain, as upstream looks at the metadata of custom and of some other kinds. */
+  readonly anyFinalizer?: true;
   readonly strategy?: Strategy<T>;
   readonly subresources?: readonly Subresource<T>[];
   /**

@@ -95,7 +95,10 @@ async function tryDelete(
     if (!result.current) throw notFound(definition.resource, request.name);
     return undefined;
   }
-  if (plan === 'remove') definition.strategy?.afterDelete?.(object, context);
+  if (plan === 'remove') {
+    object.metadata.resourceVersion = String(result.revisions[0] ?? result.revision);
+    definition.strategy?.afterDelete?.(object, context);
+  }
   return { object, gone: plan === 'remove' };
 }
 

@@ -8,6 +8,9 @@ import { FakeClock } from '../../lib/fake-clock.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '../admission/port.ts';
 import type { ApiServer } from '../api-server.ts';
 import { startTestServer } from '../test-server.fake.ts';
+import { deleteObject } from './delete.ts';
+import { validateFinalizerNames } from './metadata-validation.ts';
+import type { WriteRequest } from './served-resource.ts';
 
 let clock: FakeClock;
 let server: ApiServer;
@@ -202,7 +205,41 @@ describe('graceful deletion', () => {
   });
 });
 
+describe('finalizers', () => {
+  it('of built-in kinds have a domain; what is there already may stay', async () => {
+    const finalizers = (...names: string[]) => ({ metadata: { ...ref('a'), finalizers: names } });
+    const created = client.create(maps, finalizers('mine', 'example.com/ours', 'orphan'));
+    await expect(created).rejects.toMatchObject({
+      message:
+        'ConfigMap "a" is invalid: metadata.finalizers[0]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified',
+    });
+    await client.create(maps, finalizers('example.com/ours'));
+    await expect(client.update(maps, finalizers('example.com/ours', 'mine'))).rejects.toMatchObject({
+      status: { code: 422, details: { causes: [{ field: 'metadata.finalizers[1]' }] } },
+    });
+    expect(validateFinalizerNames({ finalizers: ['old', 'new'] }, { finalizers: ['old'] })).toHaveLength(1);
+  });
+  it('of a few others are what their owners say', async () => {
+    const lease = { metadata: { ...ref('a'), finalizers: ['mine'] } };
+    expect((await client.create(resources.leases, lease)).metadata.finalizers).toEqual(['mine']);
+  });
+});
+
 describe('deletes', () => {
+  it('answer with the state at the revision of the deletion', async () => {
+    const { serviceAccounts } = resources;
+    const { metadata } = await client.create(serviceAccounts, { metadata: ref('a') });
+    const { served } = server.registry.find(serviceAccounts)!;
+    const request: WriteRequest = {
+      user: { name: 'tester', groups: [] },
+      ...{ namespace: 'default', name: 'a', dryRun: false, fieldManager: 'tester' },
+      fieldValidation: 'Strict',
+      warn: () => {},
+    };
+    const { object, gone } = await deleteObject(served, request, {});
+    expect(gone).toBe(true);
+    expect(Number(object.metadata.resourceVersion)).toBeGreaterThan(Number(metadata.resourceVersion));
+  });
   it('do not write again what finalizers keep', async () => {
     await client.create(maps, { metadata: { ...map('held').metadata, finalizers: ['example.com/hold'] } });
     await client.delete(maps, ref('held'));

@@ -123,3 +123,23 @@ function validateFinalizers(finalizers: readonly string[]): FieldError[] {
     errors.push(invalidValue(path, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set'));
   return errors;
 }
+
+const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
+
+/**
+ * Finalizers without a domain, which built-in kinds do not take. Those in `old` may stay: an older server let them in.
+ */
+export function validateFinalizerNames({ finalizers }: ObjectMeta, old?: ObjectMeta): readonly FieldError[] {
+  if (finalizers === undefined) return NONE;
+  return finalizers.flatMap((name, index) =>
+    name.includes('/') || STANDARD_FINALIZERS.has(name) || old?.finalizers?.includes(name)
+      ? []
+      : [
+          invalidValue(
+            `metadata.finalizers[${index}]`,
+            name,
+            'name is neither a standard finalizer name nor is it fully qualified',
+          ),
+        ],
+  );
+}

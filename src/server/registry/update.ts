@@ -7,9 +7,9 @@ import { LIMITS } from '../../lib/limits.ts';
 import { type Admission, admitMutating, admitValidating, strategyContext } from './admit.ts';
 import { tidyAfterAdmission, warnOfRepeatedOwners } from './after-admission.ts';
 import { commitDelete, commitObject, encodeForStorage } from './commit.ts';
-import { admitAndStoreNew, applyDefaults, hasGeneration, hasStatus } from './create.ts';
+import { admitAndStoreNew, applyDefaults, hasGeneration, hasStatus, takesAnyFinalizer } from './create.ts';
 import { carrySystemFields, matchNamespace, wipeSystemFields } from './metadata.ts';
-import { validateMetadataUpdate } from './metadata-validation.ts';
+import { validateFinalizerNames, validateMetadataUpdate } from './metadata-validation.ts';
 import type { ServedResource, WriteRequest, Written } from './served-resource.ts';
 import { MAIN, type View } from './view.ts';
 
@@ -148,6 +148,7 @@ async function prepare(
     object.metadata.generation = (old.metadata.generation ?? 0) + 1;
   const errors = [
     ...validateMetadataUpdate(object.metadata, old.metadata),
+    ...(takesAnyFinalizer(served) ? [] : validateFinalizerNames(object.metadata, old.metadata)),
     ...schema.validate(object),
     ...(view.validate ? view.validate(object, old) : validateWhole(served, object, old)),
   ];

@@ -95,6 +95,7 @@ export const validatingAdmissionPolicy: ResourceDefinition<ValidatingAdmissionPo
     ),
     ageColumn,
   ],
+  anyFinalizer: true,
   strategy: {
     allowUnconditionalUpdate: false,
     default: ({ spec }) => {
@@ -119,6 +120,7 @@ export const validatingAdmissionPolicyBinding: ResourceDefinition<ValidatingAdmi
     ),
     ageColumn,
   ],
+  anyFinalizer: true,
   strategy: {
     allowUnconditionalUpdate: false,
     default: ({ spec }) => defaultMatch(spec?.matchResources),
@@ -145,6 +147,7 @@ export const mutatingAdmissionPolicy: ResourceDefinition<MutatingAdmissionPolicy
     ),
     ageColumn,
   ],
+  anyFinalizer: true,
   strategy: {
     allowUnconditionalUpdate: false,
     default: ({ spec }) => {
@@ -168,6 +171,7 @@ export const mutatingAdmissionPolicyBinding: ResourceDefinition<MutatingAdmissio
     ),
     ageColumn,
   ],
+  anyFinalizer: true,
   strategy: {
     allowUnconditionalUpdate: false,
     default: ({ spec }) => defaultMatch(spec?.matchResources),

@@ -37,6 +37,7 @@ function define<T extends Configuration>(options: {
       integerColumn('Webhooks', 'How many webhooks.', ({ webhooks }: T) => webhooks?.length),
       ageColumn,
     ],
+    anyFinalizer: true,
     strategy: {
       hasGeneration: true,
       allowUnconditionalUpdate: false,

@@ -87,6 +87,7 @@ export const customResourceDefinition: ResourceDefinition<CustomResourceDefiniti
     },
   ],
   returnsDeleted: true,
+  anyFinalizer: true,
   strategy: {
     default: applyDefaults,
     allowUnconditionalUpdate: false,

@@ -83,6 +83,7 @@ export const apiService: ResourceDefinition<APIService> = {
     textColumn('Available', 'Whether it is reachable.', available),
     ageColumn,
   ],
+  anyFinalizer: true,
   strategy: {
     hasGeneration: false,
     allowUnconditionalUpdate: false,

@@ -45,6 +45,7 @@ export const lease: ResourceDefinition<Lease> = {
     textColumn('Holder', 'Who holds it.', ({ spec }: Lease) => spec?.holderIdentity),
     ageColumn,
   ],
+  anyFinalizer: true,
   strategy: {
     hasGeneration: false,
     allowCreateOnUpdate: true,

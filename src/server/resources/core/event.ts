@@ -161,6 +161,7 @@ export const event: ResourceDefinition<Event> = {
     source: ({ source, reportingComponent }) => source?.component || reportingComponent || '',
     type: ({ type }) => type ?? '',
   },
+  anyFinalizer: true,
   strategy: {
     hasGeneration: false,
     dependents: 'none',

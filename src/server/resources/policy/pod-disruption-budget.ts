@@ -41,6 +41,7 @@ export const podDisruptionBudget: ResourceDefinition<PodDisruptionBudget> = {
     ),
     ageColumn,
   ],
+  anyFinalizer: true,
   strategy: {
     allowUnconditionalUpdate: false,
     validate: validateBudget,
