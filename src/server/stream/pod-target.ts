@@ -14,11 +14,17 @@ export interface PodTarget {
 
 /** Throws 404 for a pod that is not there, 400 for one that is on no node yet. */
 export function podTarget(registry: Registry, info: ResourceRequest): PodTarget {
+  const target = knownPod(registry, info);
+  if (target.nodeName === '') throw badRequest(`pod ${info.name} does not have a host assigned`);
+  return target;
+}
+
+/** The same, but for one that is on no node yet, whose `nodeName` is empty then. */
+export function knownPod(registry: Registry, info: ResourceRequest): PodTarget {
   const pods = registry.find({ group: '', version: 'v1', resource: 'pods' });
   const pod = pods?.served.cache.get(info.namespace, info.name)?.object() as Pod | undefined;
   if (!pod) throw notFound({ group: '', resource: 'pods' }, info.name);
   const nodeName = pod.spec?.nodeName ?? '';
-  if (nodeName === '') throw badRequest(`pod ${info.name} does not have a host assigned`);
   const { namespace = '', name = '', uid = '' } = pod.metadata ?? {};
   return { pod, ref: { namespace, name, uid }, nodeName };
 }

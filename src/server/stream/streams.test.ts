@@ -202,6 +202,14 @@ describe('logs', () => {
     expect(answer).toMatchObject({ code: 200, text: 'log of b 5\n' });
     expect(answer.headers['content-type']).toBe('text/plain');
   });
+  it('of a pod that is on no node are nothing yet', async () => {
+    const metadata = { name: 'unplaced' };
+    const spec = { containers: [{ name: 'a', image: 'a' }] };
+    expect((await http.send('POST', PODS, { metadata, spec })).code).toBe(201);
+    expect(await http.send('GET', `${PODS}/unplaced/log?follow=true`)).toMatchObject({ code: 204, text: '' });
+    const other = await http.send('GET', `${PODS}/unplaced/log?container=b`);
+    expect([other.code, other.json.message]).toEqual([400, 'container b is not valid for pod unplaced']);
+  });
   it('need a container where there are several', async () => {
     expect((await http.send('GET', `${PODS}/two/log`)).json.message).toBe(
       'a container name must be specified for pod two, choose one of: [a b]',

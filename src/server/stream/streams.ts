@@ -9,7 +9,7 @@ import type { SubresourceProxy } from '../proxy/subresource.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Tunnels } from '../tunnel/tunnels.ts';
 import { sendNodeDocument } from './node-proxy.ts';
-import { logRequest, podTarget } from './pod-target.ts';
+import { knownPod, logRequest } from './pod-target.ts';
 import { createUpgradeHandler } from './upgrade.ts';
 
 /** Everything that a node's agent answers. */
@@ -49,8 +49,14 @@ async function sendLog(
   connector: NodeConnector,
   registry: Registry,
 ): Promise<void> {
-  const target = podTarget(registry, info);
+  const target = knownPod(registry, info);
   const request = logRequest(target, exchange.query);
+  if (target.nodeName === '') {
+    // On no node it has said nothing yet.
+    sendHead(exchange, 204);
+    exchange.response.end();
+    return;
+  }
   const node = await connector.connect(target.nodeName);
   const log = await node.logs(request);
   const { response, fields } = exchange;
