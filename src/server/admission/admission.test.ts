@@ -345,6 +345,23 @@ describe('PodSecurity', () => {
         'pods "web" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostNetwork=true)',
       ),
     );
+    const ref = { name: 'free', namespace: 'default' };
+    const change = (spec: object, subresource?: string) =>
+      client.patch(
+        resources.pods,
+        ref,
+        { type: 'strategic', body: { spec } },
+        subresource ? { subresource } : {},
+      );
+    const tolerations = [{ key: 'a', operator: 'Exists' }];
+    expect((await change({ tolerations })).spec?.tolerations).toContainEqual(tolerations[0]);
+    const refused = refusal(/^pods "free" is forbidden: violates PodSecurity/);
+    // Nothing new may run in it, not even what would be allowed in another pod.
+    await expect(change({ containers: [{ name: 'a', image: 'busybox:2' }] })).rejects.toMatchObject(refused);
+    const debug = { name: 'debug', image: 'busybox:1', terminationMessagePolicy: 'File' };
+    await expect(change({ ephemeralContainers: [debug] }, 'ephemeralcontainers')).rejects.toMatchObject(
+      refused,
+    );
   });
 
   it('does not look into kinds of others that have the name of a workload', async () => {

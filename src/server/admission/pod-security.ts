@@ -37,8 +37,7 @@ export function podSecurity(): AdmissionPlugin {
       const labels = await labelsOf(attributes);
       const isPod = isPods(attributes.resource);
       const old = attributes.oldObject && podSpecOf(attributes.oldObject);
-      // Gates, tolerations and the like do not make a pod more dangerous: only what is checked counts.
-      if (isPod && old && equalJson(violations(spec, 'restricted'), violations(old, 'restricted'))) return;
+      if (isPod && old && !runsAnythingNew(spec, old)) return;
       const enforced = levelOf(labels, 'enforce');
       const audited = levelOf(labels, 'audit');
       const noted = violations(spec, audited.level);
@@ -88,6 +87,23 @@ function isNamespaces({ group, resource }: Resource): boolean {
 
 function isPods({ group, resource }: Resource): boolean {
   return group === '' && resource === 'pods';
+}
+
+/**
+ * Whether an update of a pod is one to look at: a container more, or another image. Gates, tolerations and the like do
+ * not make a pod more dangerous.
+ */
+function runsAnythingNew(spec: PodSpec, old: PodSpec): boolean {
+  for (const list of ['containers', 'initContainers'] as const) {
+    const [now = [], before = []] = [spec[list], old[list]];
+    if (now.length !== before.length) return true;
+    if (now.some(({ image }, at) => image !== before[at]?.image)) return true;
+  }
+  const known = new Map(old.ephemeralContainers?.map(({ name, image }) => [name, image]));
+  return (
+    spec.ephemeralContainers?.some(({ name, image }) => !known.has(name) || known.get(name) !== image) ??
+    false
+  );
 }
 
 interface MaybeWorkload extends KubeObject {
