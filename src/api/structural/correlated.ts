@@ -19,7 +19,7 @@ export class Correlated {
   }
 
   get isUnchanged(): boolean {
-    this.#isEqual ??= equalJson(this.value, this.old);
+    this.#isEqual ??= isSame(this.value, this.old, this.#schema);
     return this.#isEqual;
   }
 
@@ -40,6 +40,28 @@ export class Correlated {
     const old = this.#oldItem(value);
     return old === undefined ? undefined : new Correlated(value, old, items);
   }
+}
+
+/**
+ * Lists with keys are the same in any order. What a schema says nothing of is never held to be the same: nobody knows
+ * what it is (upstream's CorrelatedObject.CachedDeepEqual).
+ */
+function isSame(value: unknown, old: unknown, schema: StructuralSchema | undefined): boolean {
+  if (schema === undefined) return false;
+  if (Array.isArray(value) && Array.isArray(old)) {
+    if (value.length !== old.length || schema.listType !== 'map') return equalJson(value, old);
+    const oldItem = oldItemsOf(old, schema);
+    return value.every((item) => {
+      const before = oldItem(item);
+      return before !== undefined && isSame(item, before, schema.items);
+    });
+  }
+  if (!isObject(value) || !isObject(old)) return equalJson(value, old);
+  const names = Object.keys(value);
+  return (
+    names.length === Object.keys(old).length &&
+    names.every((name) => Object.hasOwn(old, name) && isSame(value[name], old[name], schema.property(name)))
+  );
 }
 
 /** Finds the item a list had before in place of one it has now; only lists with keys tell them apart. */

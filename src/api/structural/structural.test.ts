@@ -303,6 +303,34 @@ describe('validation', () => {
     const same = structuredClone(old);
     expect(validateValue(same, schema, { correlated: new Correlated(same, old, schema) })).toEqual([]);
   });
+
+  it('takes a list with keys for the same in any order', () => {
+    const item = object({ k: { type: 'string' } });
+    const keyed = { type: 'array', items: item, 'x-kubernetes-list-type': 'map', maxItems: 1 } as const;
+    const schema = compile(
+      object({
+        list: { ...keyed, 'x-kubernetes-list-map-keys': ['k'] },
+        around: object({ list: { ...keyed, 'x-kubernetes-list-map-keys': ['k'] } }, { minProperties: 2 }),
+      }),
+    );
+    const [a, b] = [{ k: 'a' }, { k: 'b' }];
+    const old = { list: [a, b], around: { list: [a, b] } };
+    const update = { list: [b, a], around: { list: [b, a] } };
+    const check = (value: unknown) =>
+      texts(validateValue(value, schema, { correlated: new Correlated(value, old, schema) }));
+    expect(check(update)).toEqual([]);
+    expect(check({ ...update, list: [a, { k: 'c' }] })).toEqual([
+      'list: Too many: 2: must have at most 1 items',
+    ]);
+  });
+
+  it('holds nothing for the same of which the schema says nothing', () => {
+    const open = object({}, { 'x-kubernetes-preserve-unknown-fields': true, minProperties: 2 });
+    const schema = compile(object({ open }));
+    const value = { open: { any: 1 } };
+    const correlated = new Correlated(value, structuredClone(value), schema);
+    expect(validateValue(value, schema, { correlated })).toHaveLength(1);
+  });
 });
 
 describe('lists', () => {
