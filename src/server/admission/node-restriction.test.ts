@@ -15,8 +15,10 @@ import { WebhookMetrics } from './webhook/metrics.ts';
 const graph = new PodGraph();
 graph.put({ metadata: { name: 'mine', namespace: 'ns' }, spec: { nodeName: 'pi', containers: [] } });
 graph.put({ metadata: { name: 'foreign', namespace: 'ns' }, spec: { nodeName: 'far', containers: [] } });
+const client = new FakeClient(systemClock);
+const { uid: piUid = '' } = (await client.create(nodes, { metadata: { name: 'pi' } })).metadata;
 const plugin = nodeRestriction({
-  client: new FakeClient(systemClock),
+  client,
   clock: systemClock,
   nodeGraph: graph,
   authorizer: {
@@ -41,25 +43,38 @@ interface Case {
   name?: string;
   user?: string;
 }
-function outcome({ operation = 'CREATE', subresource = '', user = 'system:node:pi', ...rest }: Case): string {
+async function outcome({
+  operation = 'CREATE',
+  subresource = '',
+  user = 'system:node:pi',
+  ...rest
+}: Case): Promise<string> {
   const attributes = {
     namespace: 'ns',
     name: (rest.object as KubeObject | undefined)?.metadata?.name ?? rest.name ?? '',
     operation,
     subresource,
     user: { name: user, groups: ['system:nodes'] },
+    client,
     ...rest,
   } as unknown as AdmissionAttributes;
   try {
-    if (plugin.handles?.(attributes)) plugin.validate?.(attributes);
+    if (plugin.handles?.(attributes)) await plugin.validate?.(attributes);
   } catch (error) {
     if (error instanceof ApiError) return error.message;
     throw error;
   }
   return 'accepted';
 }
+const owner = { apiVersion: 'v1', kind: 'Node', name: 'pi', uid: piUid, controller: true };
 const mirror = (spec: object = {}, metadata: object = {}): object => ({
-  metadata: { name: 'm', namespace: 'ns', annotations: { 'kubernetes.io/config.mirror': 'x' }, ...metadata },
+  metadata: {
+    name: 'm',
+    namespace: 'ns',
+    annotations: { 'kubernetes.io/config.mirror': 'x' },
+    ownerReferences: [owner],
+    ...metadata,
+  },
   spec: { nodeName: 'pi', containers: [], ...spec },
 });
 const node = (name: string, labels = {}, spec = {}): object => ({ metadata: { name, labels }, spec });
@@ -93,8 +108,8 @@ describe('what a node may write', () => {
     ],
     ['the end of its pod', { resource: pods, operation: 'DELETE', oldObject: mirror() }],
     ['anything, when it is no node', { resource: nodes, object: node('far'), user: 'jane' }],
-  ])('includes %s', (_what, one) => {
-    expect(outcome(one)).toBe('accepted');
+  ])('includes %s', async (_what, one) => {
+    expect(await outcome(one)).toBe('accepted');
   });
 
   it.each<[Case, string]>([
@@ -165,8 +180,26 @@ describe('what a node may write', () => {
       },
       'scheduled on a different node',
     ],
-  ])('does not include %j', (one, message) => {
-    expect(outcome(one)).toContain(message);
+  ])('does not include %j', async (one, message) => {
+    expect(await outcome(one)).toContain(message);
+  });
+
+  it.each<[object[], string]>([
+    [[], 'node "pi" can only create pods with an owner reference set to itself'],
+    [[{ ...owner, name: 'far' }], 'node "pi" can only create pods with an owner reference set to itself'],
+    [[{ ...owner, kind: 'Pod' }], 'node "pi" can only create pods with an owner reference set to itself'],
+    [[owner, owner], 'node "pi" can only create pods with a single owner reference set to itself'],
+    [
+      [{ ...owner, controller: false }],
+      'node "pi" can only create pods with a controller owner reference set to itself',
+    ],
+    [
+      [{ ...owner, blockOwnerDeletion: true }],
+      'node "pi" must not set blockOwnerDeletion on an owner reference',
+    ],
+    [[{ ...owner, uid: 'other' }], `node pi UID mismatch: expected ${piUid} got other`],
+  ])('does not include mirror pods of the owners %j', async (ownerReferences, message) => {
+    expect(await outcome({ resource: pods, object: mirror({}, { ownerReferences }) })).toContain(message);
   });
 });
 

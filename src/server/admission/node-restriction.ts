@@ -1,12 +1,13 @@
 import { equalJson } from '../../api/json-value.ts';
 import type { KubeObject } from '../../api/resource.ts';
-import type { Node, Pod, PodCertificateRequest, TokenRequest } from '../../api/types.gen.ts';
+import { nodes } from '../../api/resources.gen.ts';
+import type { Node, OwnerReference, Pod, PodCertificateRequest, TokenRequest } from '../../api/types.gen.ts';
 import { nodeNameOf } from '../authz/node-authorizer.ts';
 import type { NodeGraph } from '../authz/node-graph.ts';
 import { podReferences } from '../authz/pod-references.ts';
 import { isAllowedNodeLabel } from './node-labels.ts';
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionPluginFactory } from './port.ts';
-import { refuse } from './refuse.ts';
+import { createsPod, refuse } from './refuse.ts';
 
 const MIRROR = 'kubernetes.io/config.mirror';
 const GOVERNED: ReadonlySet<string> = new Set([
@@ -30,8 +31,17 @@ export const nodeRestriction: AdmissionPluginFactory = ({ nodeGraph }): Admissio
     const node = nodeNameOf(attributes.user);
     const why = node === undefined ? undefined : refusal(node, attributes, nodeGraph);
     if (why !== undefined) throw refuse(attributes, why);
+    return node !== undefined && createsPod(attributes) ? checkOwner(node, attributes) : undefined;
   },
 });
+
+/** The owner of a mirror pod is the Node as it is now, not one of the same name before. */
+async function checkOwner(node: string, attributes: AdmissionAttributes): Promise<void> {
+  const [owner] = attributes.object?.metadata.ownerReferences ?? [];
+  const { metadata } = await attributes.client.get(nodes, { name: node });
+  if (owner?.uid !== metadata.uid)
+    throw refuse(attributes, `node ${node} UID mismatch: expected ${metadata.uid} got ${owner?.uid}`);
+}
 
 const keyOf = (resource: { group: string; resource: string }): string =>
   resource.group === '' ? resource.resource : `${resource.resource}.${resource.group}`;
@@ -86,14 +96,26 @@ function mirrorRefusal(node: string, pod: Pod): string | undefined {
     return `pod does not have ${JSON.stringify(MIRROR)} annotation, node ${quoted} can only create mirror pods`;
   if (pod.spec?.nodeName !== node)
     return `node ${quoted} can only create pods with spec.nodeName set to itself`;
-  const [owner] = ownerReferences;
-  if (ownerReferences.length > 1 || (owner && (owner.kind !== 'Node' || owner.name !== node)))
-    return `node ${quoted} can only create pods with an owner reference set to itself`;
+  const owner = ownerRefusal(node, ownerReferences);
+  if (owner !== undefined) return owner;
   // What it would name, were it an ordinary pod.
   const named = [...podReferences({ ...pod, metadata })].map((reference) => reference.split('/')[0]);
   if (named.includes('serviceaccounts'))
     return `node ${quoted} can not create pods that reference a service account`;
   return named.length > 0 ? `node ${quoted} can not create pods that reference ${named[0]}` : undefined;
+}
+
+/** Without its Node, a mirror pod would stay for ever. */
+function ownerRefusal(node: string, owners: readonly OwnerReference[]): string | undefined {
+  const only = `node ${JSON.stringify(node)} can only create pods with`;
+  const [owner] = owners;
+  if (owners.length > 1) return `${only} a single owner reference set to itself`;
+  if (owner?.apiVersion !== 'v1' || owner.kind !== 'Node' || owner.name !== node)
+    return `${only} an owner reference set to itself`;
+  if (owner.controller !== true) return `${only} a controller owner reference set to itself`;
+  return owner.blockOwnerDeletion === true
+    ? `node ${JSON.stringify(node)} must not set blockOwnerDeletion on an owner reference`
+    : undefined;
 }
 
 function nodeRefusal(
