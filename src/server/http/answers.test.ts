@@ -44,6 +44,18 @@ describe('tables of older clients', () => {
   });
 });
 
+it('nothing is created that has a version: it comes from somewhere else', async () => {
+  const old = (resourceVersion: string) =>
+    http.send('POST', MAPS, { metadata: { name: 'old', resourceVersion } });
+  const { code, json } = await old('5');
+  expect([code, json.message, json.reason]).toEqual([
+    500,
+    'resourceVersion should not be set on objects to be created',
+    undefined,
+  ]);
+  expect((await old('0')).code).toBe(201);
+});
+
 describe('what only answers', () => {
   const REVIEWS = '/apis/authorization.k8s.io/v1';
   const spec = { user: 'dave', resourceAttributes: { verb: 'list', resource: 'pods', namespace: 'default' } };
@@ -110,6 +122,8 @@ describe('refusals', () => {
     ['GET', `${MAPS}?resourceVersion=abc`, undefined, 400, 'BadRequest'],
     ['GET', `${MAPS}?resourceVersion=99999999`, undefined, 504, 'Timeout'],
     ['GET', `${MAPS}?watch=1&sendInitialEvents=true`, undefined, 422, 'Invalid'],
+    ['GET', `${MAPS}?sendInitialEvents=true`, undefined, 422, 'Invalid'],
+    ['GET', `${MAPS}?timeoutSeconds=long`, undefined, 400, 'BadRequest'],
     ['GET', `${MAPS}?resourceVersionMatch=Exact`, undefined, 422, 'Invalid'],
     ['DELETE', `${MAPS}/a?propagationPolicy=Maybe`, undefined, 422, 'Invalid'],
     ['GET', '/api/v1/namespaces/default/pods/p/exec?command=x', undefined, 400, 'BadRequest'],

@@ -30,6 +30,9 @@ export function listQueryOf(
   info: ResourceRequest,
   { conversion }: Pick<Endpoint, 'conversion'>,
 ): ListQuery {
+  const initial = query.get('sendInitialEvents');
+  // A list takes no time that would need a limit, but must be asked for in the right words.
+  numberOf(query, 'timeoutSeconds');
   return {
     namespace: info.namespace || undefined,
     labelSelector: query.get('labelSelector') ?? undefined,
@@ -39,6 +42,7 @@ export function listQueryOf(
     continue: query.get('continue') || undefined,
     resourceVersion: query.get('resourceVersion') || undefined,
     resourceVersionMatch: query.get('resourceVersionMatch') || undefined,
+    sendInitialEvents: initial === null ? undefined : isTrue(initial),
   };
 }
 
@@ -47,12 +51,10 @@ export function watchQueryOf(
   info: ResourceRequest,
   endpoint: Pick<Endpoint, 'conversion'>,
 ): WatchQuery {
-  const initial = query.get('sendInitialEvents');
   return {
     ...listQueryOf(query, info, endpoint),
     // Authorized as that one object, so it must not show others, whatever else the client selects by.
     ...(info.name === '' ? {} : { fieldSelector: named(info.name, query.get('fieldSelector') ?? '') }),
-    sendInitialEvents: initial === null ? undefined : isTrue(initial),
     allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
   };
 }

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../api/resource.ts';
-import { type ApiError, apiError, notFound } from '../../api/status.ts';
+import { ApiError, apiError, notFound } from '../../api/status.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { createObject } from '../registry/create.ts';
 import { deletedStatus, deleteEach, deleteObject, validateDeleteOptions } from '../registry/delete.ts';
@@ -155,8 +155,23 @@ async function handleCreate(call: ResourceCall): Promise<void> {
   const { endpoint, exchange, info } = call;
   const request = writeRequestOf(exchange, info);
   const object = decodeObject(exchange, await readBody(exchange), expectedOf(endpoint, request));
+  const { resourceVersion = '0' } = object.metadata;
+  if (resourceVersion !== '' && resourceVersion !== '0' && !request.dryRun) throw hasVersion();
   const { object: stored } = await createObject(endpoint.served, request, toStored(endpoint, object));
   return sendObject(call, 201, stored);
+}
+
+/** What comes from somewhere else is not new. Upstream's datastore says so, without a reason of the API's. */
+function hasVersion(): ApiError {
+  const message = 'resourceVersion should not be set on objects to be created';
+  return new ApiError({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message,
+    code: 500,
+  });
 }
 
 async function handleUpdate(call: ResourceCall): Promise<void> {

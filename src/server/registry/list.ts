@@ -23,6 +23,8 @@ export interface ListQuery {
   readonly continue?: string | undefined;
   readonly resourceVersion?: string | undefined;
   readonly resourceVersionMatch?: string | undefined;
+  /** Means something to watches alone. */
+  readonly sendInitialEvents?: boolean | undefined;
 }
 
 /** What a list shows of an object; objects of the past have no record in the cache. */
@@ -92,6 +94,8 @@ export function validateListQuery(query: ListQuery): void {
     if (match === 'Exact' && resourceVersion === '0')
       errors.push(forbiddenField(path, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
   }
+  if (query.sendInitialEvents !== undefined)
+    errors.push(forbiddenField('sendInitialEvents', 'sendInitialEvents is forbidden for list'));
   if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors);
 }
 
