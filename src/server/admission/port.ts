@@ -63,6 +63,8 @@ export interface AdmissionAttributes {
   /** Reads and writes as the server itself, without admission's user checks. */
   readonly client: Client;
   readonly clock: Clock;
+  /** When nobody waits for the answer any more, by the monotonic clock; whoever wrote without a deadline waits. */
+  readonly endMs?: number;
   /** Adds a `Warning:` header to the answer. */
   warn(text: string): void;
   /** Adds to what the audit log says of the request; a key is written once. */

@@ -47,6 +47,8 @@ export interface Exchange {
   readonly release: () => void;
   readonly disconnect: Disconnect;
   readonly clock: Clock;
+  /** When an answer is of no use any more, by the monotonic clock; undefined for requests that last. */
+  readonly endMs?: number;
   /** For a body that comes too slowly. */
   readonly bodyDeadlines: Deadlines;
 }

@@ -1,5 +1,6 @@
 import type { Http2ServerRequest } from 'node:http2';
-import { apiError } from '../../api/status.ts';
+import { parseGoDuration } from '../../api/durations.ts';
+import { apiError, badRequest } from '../../api/status.ts';
 import type { Clock, Timer } from '../../lib/clock.ts';
 import type { Deadlines } from '../../lib/deadlines.ts';
 import { LIMITS } from '../../lib/limits.ts';
@@ -103,11 +104,18 @@ export async function handleRequest(
     release: () => held.release(),
   };
   let timer: Timer | undefined;
+  let isOver = false;
   try {
     prepareFields(request, exchange.fields);
     if (!info) throw apiError('BadRequest', `cannot decode path ${JSON.stringify(path)}`);
-    if (!isLong(info) && info.verb !== 'watch')
-      timer = context.deadlines.request.start(() => void timeOut(exchange));
+    if (!isLong(info) && info.verb !== 'watch') {
+      const allowedMs = askedTimeoutMs(query);
+      exchange.endMs = startMs + (allowedMs ?? LIMITS.http.requestTimeoutMs);
+      timer = startDeadline(context, allowedMs, () => {
+        isOver = true;
+        void timeOut(exchange);
+      });
+    }
     identify(context, exchange, info);
     const taken = takeSeat(context, exchange, info);
     // Mostly there is one at once, and waiting for what is there would cost a turn.
@@ -115,8 +123,11 @@ export async function handleRequest(
     authorizeAudited(context, exchange, info);
     await dispatch(context, exchange, info);
   } catch (error) {
-    if (!exchange.disconnect.happened) logUnexpected(context.log, exchange, error);
-    await sendError(exchange, error).catch(() => (response.stream ?? response).destroy());
+    // Who heard that it took too long hears no more.
+    if (!isOver) {
+      if (!exchange.disconnect.happened) logUnexpected(context.log, exchange, error);
+      await sendError(exchange, error).catch(() => (response.stream ?? response).destroy());
+    }
   } finally {
     timer?.cancel();
     held.release();
@@ -222,6 +233,27 @@ function seatsOf(info: RequestInfo, registry: Registry, query: URLSearchParams):
   const limit = Number(query.get('limit') ?? 0);
   const { objectsPerSeat, listSeats } = LIMITS.fairness;
   return Math.min(Math.ceil((limit > 0 ? Math.min(limit, size) : size) / objectsPerSeat) || 1, listSeats);
+}
+
+/** The `timeout` of the query, where it is shorter than what any request may take. Throws 400 for what is no duration. */
+function askedTimeoutMs(query: URLSearchParams): number | undefined {
+  const text = query.size > 0 && query.get('timeout');
+  if (!text) return undefined;
+  let askedMs: number;
+  try {
+    askedMs = parseGoDuration(text);
+  } catch (cause) {
+    throw badRequest(`invalid timeout specified in the request URL - ${(cause as Error).message}`);
+  }
+  return askedMs > 0 && askedMs < LIMITS.http.requestTimeoutMs ? askedMs : undefined;
+}
+
+function startDeadline(
+  { clock, deadlines }: HandlerContext,
+  allowedMs: number | undefined,
+  expire: () => void,
+): Timer {
+  return allowedMs === undefined ? deadlines.request.start(expire) : clock.setTimer(allowedMs, expire);
 }
 
 /** An answer that takes longer than any may: 504 where nothing was said yet, else the connection ends. */

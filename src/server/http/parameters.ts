@@ -71,7 +71,7 @@ export function writeRequestOf(
   info: ResourceRequest,
   patch?: Patch['type'],
 ): WriteRequest {
-  const { query, user, warnings, annotations, request } = exchange;
+  const { query, user, warnings, annotations, request, endMs } = exchange;
   // Most writes ask for nothing.
   const hasOptions = query.size > 0;
   const manager = (hasOptions && query.get('fieldManager')) || '';
@@ -86,6 +86,7 @@ export function writeRequestOf(
     fieldValidation: (validation || 'Warn') as FieldValidation,
     resource: info,
     given: givenOptions(manager, validation),
+    ...(endMs === undefined ? {} : { endMs }),
     warn: (text) => warnings.push(text),
     annotate: (key, value) => annotations.set(key, value),
   };

@@ -35,6 +35,7 @@ class Attributes implements AdmissionAttributes {
   readonly reinvocation = new Reinvocation();
   readonly client: AdmissionAttributes['client'];
   readonly clock: AdmissionAttributes['clock'];
+  readonly endMs?: number;
   readonly warn: AdmissionAttributes['warn'];
   readonly annotate: AdmissionAttributes['annotate'];
   readonly #request: WriteRequest;
@@ -55,6 +56,7 @@ class Attributes implements AdmissionAttributes {
     this.dryRun = request.dryRun;
     this.client = engine.client;
     this.clock = engine.clock;
+    if (request.endMs !== undefined) this.endMs = request.endMs;
     this.warn = request.warn;
     this.annotate = request.annotate ?? unheard;
     this.#request = request;

@@ -117,6 +117,8 @@ export interface WriteRequest {
   readonly resource?: Pick<Resource, 'group' | 'version' | 'resource'>;
   /** Options as the caller gave them, without what stands in for those that are missing. */
   readonly given?: { readonly fieldManager?: string; readonly fieldValidation?: string };
+  /** When nobody waits for the answer any more, by the monotonic clock. */
+  readonly endMs?: number;
   /** Adds a `Warning:` header to the answer. */
   warn(text: string): void;
   /** Adds to what the audit log says of the request. */

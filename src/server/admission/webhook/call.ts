@@ -47,7 +47,8 @@ export async function callWebhook(options: CallOptions): Promise<Verdict> {
   let answer: unknown;
   try {
     const { clientConfig } = webhook;
-    answer = await client.call({ clientConfig, body: review, timeoutMs: timeoutSeconds * 1000 });
+    const timeoutMs = Math.min(timeoutSeconds * 1000, leftMs(attributes));
+    answer = await client.call({ clientConfig, body: review, timeoutMs });
   } catch (cause) {
     const code = cause instanceof ApiError ? cause.code : 503;
     throw new CallFailure(name, `failed to call webhook: ${(cause as Error).message}`, { code, cause });
@@ -58,6 +59,17 @@ export async function callWebhook(options: CallOptions): Promise<Verdict> {
   for (const text of verdict.warnings) attributes.warn(text);
   if (!verdict.allowed) throw new Rejection(deniedBy(name, verdict.result));
   return verdict;
+}
+
+/** What is left of the time that the request has; without bounds where it has none. */
+function leftMs({ endMs, clock }: AdmissionAttributes): number {
+  return endMs === undefined ? Infinity : Math.max(0, endMs - clock.monotonicMs());
+}
+
+/** A webhook that fails open may have taken all the time there was: nobody waits for what would come next. */
+export function refuseLate(attributes: AdmissionAttributes): void {
+  if (leftMs(attributes) > 0) return;
+  throw apiError('Timeout', 'Timeout: request did not complete within requested timeout');
 }
 
 function readOrFail(name: string, read: () => Verdict): Verdict {

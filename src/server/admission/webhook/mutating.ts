@@ -5,7 +5,7 @@ import { mutatingWebhookConfigurations } from '../../../api/resources.gen.ts';
 import { type ApiError, apiError } from '../../../api/status.ts';
 import type { AdmissionAttributes, AdmissionContext, AdmissionPlugin } from '../port.ts';
 import { Rounds } from '../reinvocation.ts';
-import { CallFailure, callWebhook, closedBy, observeCall, Rejection } from './call.ts';
+import { CallFailure, callWebhook, closedBy, observeCall, Rejection, refuseLate } from './call.ts';
 import { type Invocation, requestNamespace } from './invocation.ts';
 import type { Verdict } from './review.ts';
 import { ObjectVersions } from './shown-objects.ts';
@@ -80,6 +80,7 @@ class MutatingCall {
       if (webhook.failurePolicy !== 'Ignore') throw closedBy(error);
       log.warn('failed calling webhook, failing open', { webhook: webhook.name, error });
       this.#attributes.annotate(`failed-open.mutation.webhook.admission.k8s.io/${this.#place}`, webhook.name);
+      refuseLate(this.#attributes);
       return false;
     }
   }

@@ -1,6 +1,6 @@
 import { validatingWebhookConfigurations } from '../../../api/resources.gen.ts';
 import type { AdmissionAttributes, AdmissionContext, AdmissionPlugin } from '../port.ts';
-import { CallFailure, callWebhook, closedBy, observeCall, Rejection } from './call.ts';
+import { CallFailure, callWebhook, closedBy, observeCall, Rejection, refuseLate } from './call.ts';
 import { type Invocation, requestNamespace } from './invocation.ts';
 import { ObjectVersions } from './shown-objects.ts';
 import { WebhookSource } from './source.ts';
@@ -64,5 +64,6 @@ async function ask(
       `failed-open.validating.webhook.admission.k8s.io/round_0_index_${index}`,
       webhook.name,
     );
+    refuseLate(attributes);
   }
 }
