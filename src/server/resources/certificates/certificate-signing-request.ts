@@ -1,6 +1,12 @@
 import { X509Certificate } from 'node:crypto';
 import { humanDuration } from '../../../api/durations.ts';
-import { forbiddenField, invalidValue, required } from '../../../api/field-errors.ts';
+import {
+  duplicate,
+  forbiddenField,
+  invalidValue,
+  notSupported,
+  required,
+} from '../../../api/field-errors.ts';
 import { copyJson, equalJson } from '../../../api/json-value.ts';
 import { pathSegmentProblems } from '../../../api/names.ts';
 import { certificateSigningRequests } from '../../../api/resources.gen.ts';
@@ -11,6 +17,8 @@ import { ageColumn, nameColumn, textColumn } from '../columns.ts';
 import { decodedText } from '../core/base64.ts';
 
 const DECISIONS: ReadonlySet<string> = new Set(['Approved', 'Denied']);
+/** What is never taken back, and never said but to be so. */
+const FINAL: readonly string[] = [...DECISIONS, 'Failed'];
 const MIN_SECONDS = 600;
 
 function conditionText({ status }: CertificateSigningRequest): string {
@@ -45,7 +53,11 @@ function validateRequest({ spec }: CertificateSigningRequest): FieldError[] {
       invalidValue('spec.request', spec.request ?? '', 'PEM block type must be CERTIFICATE REQUEST'),
     );
   }
-  if (!spec.usages?.length) errors.push(required('spec.usages', 'usages must not be empty'));
+  if (!spec.usages?.length) errors.push(required('spec.usages'));
+  const usages = spec.usages ?? [];
+  usages.forEach((usage, index) => {
+    if (usages.indexOf(usage) < index) errors.push(duplicate(`spec.usages[${index}]`, usage));
+  });
   const signer = spec.signerName ?? '';
   if (signer === '') errors.push(required('spec.signerName'));
   else if (signer === 'kubernetes.io/legacy-unknown') {
@@ -75,30 +87,55 @@ function validateRequest({ spec }: CertificateSigningRequest): FieldError[] {
 }
 
 type Conditions = NonNullable<NonNullable<CertificateSigningRequest['status']>['conditions']>;
-const decisions = ({ status }: CertificateSigningRequest): Conditions =>
-  (status?.conditions ?? []).filter(({ type }) => DECISIONS.has(type));
+const CONDITIONS = 'status.conditions';
+const conditionsOf = ({ status }: CertificateSigningRequest): Conditions => status?.conditions ?? [];
+const ofType = (conditions: Conditions, wanted: string): Conditions =>
+  conditions.filter(({ type }) => type === wanted);
+
+/** What is wrong with the conditions themselves; what was wrong with the old ones already is let be. */
+function validateConditions(object: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] {
+  const [now, before] = [conditionsOf(object), conditionsOf(old)];
+  const errors: FieldError[] = [];
+  const isTwice = (list: Conditions, { type }: Conditions[number], at: number): boolean =>
+    list.findIndex((one) => one.type === type) < at;
+  const wasTwice = before.some((one, at) => isTwice(before, one, at));
+  const wasBoth = [...DECISIONS].every((type) => ofType(before, type).length > 0);
+  now.forEach((condition, index) => {
+    const { type, status } = condition;
+    const path = `${CONDITIONS}[${index}]`;
+    if (!type) errors.push(required(`${path}.type`));
+    const allowed = FINAL.includes(type) ? ['True'] : ['False', 'True', 'Unknown'];
+    if (!status) errors.push(required(`${path}.status`));
+    else if (!allowed.includes(status)) errors.push(notSupported(`${path}.status`, status, allowed));
+    const isOther = now.slice(0, index).some((one) => one.type !== type && DECISIONS.has(one.type));
+    if (!wasBoth && DECISIONS.has(type) && isOther)
+      errors.push(invalidValue(CONDITIONS, type, 'Approved and Denied conditions are mutually exclusive'));
+    if (!wasTwice && isTwice(now, condition, index)) errors.push(duplicate(`${path}.type`, type));
+  });
+  for (const type of FINAL) {
+    if (ofType(now, type).length < ofType(before, type).length)
+      errors.push(
+        forbiddenField(CONDITIONS, `updates may not remove a condition of type ${JSON.stringify(type)}`),
+      );
+  }
+  return errors;
+}
 
 /** Approval and denial have a route of their own, and are final. */
 function validateStatus(object: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] {
-  const errors: FieldError[] = [];
-  const strip = (list: Conditions): string[] => list.map(({ type }) => type).sort();
-  if (!equalJson(strip(decisions(object)), strip(decisions(old)))) {
-    errors.push(
-      forbiddenField(
-        'status.conditions',
-        'updates may not add or remove a condition of type "Approved" or "Denied"',
-      ),
-    );
+  const errors = validateConditions(object, old);
+  for (const type of DECISIONS) {
+    const [now, before] = [ofType(conditionsOf(object), type), ofType(conditionsOf(old), type)];
+    const isChanged = now.length === before.length && !equalJson(now, before);
+    const what = now.length > before.length ? 'add' : isChanged ? 'modify' : undefined;
+    if (what !== undefined)
+      errors.push(
+        forbiddenField(CONDITIONS, `updates may not ${what} a condition of type ${JSON.stringify(type)}`),
+      );
   }
   const certificate = object.status?.certificate;
-  if (old.status?.certificate && certificate !== old.status.certificate) {
-    errors.push(
-      forbiddenField(
-        'status.certificate',
-        'updates may not set certificate content if one is already issued',
-      ),
-    );
-  } else if (certificate && certificate !== old.status?.certificate && !isCertificate(certificate)) {
+  if (certificate === old.status?.certificate) return errors;
+  if (certificate && !isCertificate(certificate))
     errors.push(
       invalidValue(
         'status.certificate',
@@ -106,7 +143,8 @@ function validateStatus(object: CertificateSigningRequest, old: CertificateSigni
         'must contain at least one CERTIFICATE PEM block',
       ),
     );
-  }
+  if (old.status?.certificate)
+    errors.push(forbiddenField('status.certificate', 'updates may not modify existing certificate content'));
   return errors;
 }
 
@@ -116,26 +154,6 @@ function isCertificate(base64: string): boolean {
   } catch {
     return false;
   }
-}
-
-function validateApproval(object: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] {
-  const types = decisions(object).map(({ type }) => type);
-  const errors: FieldError[] = [];
-  if (types.includes('Approved') && types.includes('Denied')) {
-    errors.push(
-      invalidValue('status.conditions', types, 'Approved and Denied conditions are mutually exclusive'),
-    );
-  }
-  const lost = decisions(old).filter(({ type }) => !types.includes(type));
-  for (const { type } of lost) {
-    errors.push(
-      forbiddenField(
-        'status.conditions',
-        `updates may not remove a condition of type ${JSON.stringify(type)}`,
-      ),
-    );
-  }
-  return errors;
 }
 
 /** Times that are left out are filled in; a condition that was there before keeps that of its last transition. */
@@ -198,7 +216,7 @@ export const certificateSigningRequest: ResourceDefinition<CertificateSigningReq
         status: { ...old.status, conditions: submitted.status?.conditions ?? [] },
       }),
       prepareUpdate: stampConditions,
-      validateUpdate: validateApproval,
+      validateUpdate: validateConditions,
     },
   ],
 };
