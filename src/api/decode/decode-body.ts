@@ -275,13 +275,58 @@ function otherVersion(apiVersion: string, expected: Kind): ApiError {
   );
 }
 
+/**
+ * Refuses what a patch of its text made of an object where it is of another kind now. `refused` makes the error of what
+ * cannot be read as that kind at all. Another version of the same kind is for the schema to judge.
+ */
+export function checkPatchedKind(
+  data: unknown,
+  expected: { readonly apiVersion: string; readonly kind: string },
+  refused: (why: string) => ApiError,
+): void {
+  const { apiVersion = '', kind = '' } = (data ?? {}) as { apiVersion?: unknown; kind?: unknown };
+  // What is no text is of the wrong type, which the schema says.
+  if (typeof apiVersion !== 'string' || typeof kind !== 'string') return;
+  if (apiVersion === expected.apiVersion && kind === expected.kind) return;
+  const wanted = parseKind(expected.apiVersion, expected.kind);
+  if (!wanted?.kind) return;
+  if (isCustom(wanted)) {
+    if (kind === '') throw refused(`Object 'Kind' is missing in '${JSON.stringify(data)}'`);
+    throw ofAnotherKind({ apiVersion, kind }, expected, data);
+  }
+  if (apiVersion === '' || kind === '') return;
+  const actual = parseKind(apiVersion, kind);
+  if (!actual) throw refused(`unexpected GroupVersion string: ${apiVersion}`);
+  if (kindSchema(actual) === undefined) throw refused(notRegistered(actual));
+  if (actual.group === wanted.group && actual.kind === wanted.kind) return;
+  // Of what is stored upstream has types of its own, one package for each group.
+  const [home = ''] = (wanted.group || 'core').split('.');
+  throw refused(`converting (${actual.version}.${kind}) to (${home}.${wanted.kind}): unknown conversion`);
+}
+
+function ofAnotherKind(
+  actual: { readonly apiVersion: string; readonly kind: string },
+  expected: { readonly apiVersion: string; readonly kind: string },
+  value: unknown,
+): ApiError {
+  const { metadata } = value as { metadata?: { name?: unknown } };
+  const name = typeof metadata?.name === 'string' ? metadata.name : '';
+  const { group = '' } = parseKind(actual.apiVersion, actual.kind) ?? {};
+  const errors = (['kind', 'apiVersion'] as const)
+    .filter((field) => actual[field] !== expected[field])
+    .map((field) => invalidValue(field, actual[field], `must be ${expected[field]}`));
+  return invalid({ group, kind: actual.kind }, name, errors);
+}
+
+const notRegistered = (actual: Kind): string =>
+  `no kind ${JSON.stringify(actual.kind)} is registered for version ${JSON.stringify(apiVersionOf(actual))} in scheme "kedge"`;
+
 /** The kind of a custom resource is looked at when everything else is right: then it is a 422. */
 function checkCustomKind(actual: Kind, expected: Kind, value: unknown): void {
   if (apiVersionOf(actual) !== apiVersionOf(expected)) throw otherVersion(apiVersionOf(actual), expected);
   if (actual.kind === expected.kind) return;
-  const { metadata } = value as { metadata?: { name?: unknown } };
-  const name = typeof metadata?.name === 'string' ? metadata.name : '';
-  throw invalid(actual, name, [invalidValue('kind', actual.kind, `must be ${expected.kind}`)]);
+  const apiVersion = apiVersionOf(expected);
+  throw ofAnotherKind({ apiVersion, kind: actual.kind }, { apiVersion, kind: expected.kind }, value);
 }
 
 function checkKind(actual: Kind, value: unknown, options: DecodeOptions): void {
@@ -299,7 +344,7 @@ function checkKind(actual: Kind, value: unknown, options: DecodeOptions): void {
   if (isOtherVersion && isRegistered()) throw otherVersion(apiVersionOf(actual), expected);
   const why = isRegistered()
     ? `converting (${actual.version}.${actual.kind}) to (${expected.version}.${expected.kind}): unknown conversion`
-    : `no kind ${JSON.stringify(actual.kind)} is registered for version ${JSON.stringify(apiVersionOf(actual))} in scheme "kedge"`;
+    : notRegistered(actual);
   throw cannotBeHandled(actual, expected, why);
 }
 

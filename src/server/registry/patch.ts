@@ -1,4 +1,5 @@
 import { TypeMismatchError } from '../../api/decode/conform.ts';
+import { checkPatchedKind } from '../../api/decode/decode-body.ts';
 import { unknownField } from '../../api/decode/strict-errors.ts';
 import { invalidValue } from '../../api/field-errors.ts';
 import { goText } from '../../api/go-text.ts';
@@ -59,6 +60,9 @@ function fitted(schema: ObjectSchema, request: WriteRequest, patch: Merging, old
   const refused = (why: string): ApiError =>
     refusedPatch(patch.type === 'strategic' ? goText(patch.body) : jsonText(schema.patch(old, patch)), why);
   const data = schema.patch(old, patch);
+  // Fields that name the kind mean nothing to a strategic merge, which patches an object, not its text.
+  const { apiVersion = '', kind = '' } = old;
+  if (patch.type !== 'strategic') checkPatchedKind(data, { apiVersion, kind }, refused);
   try {
     const { object, unknownFields } = schema.shape(data);
     if (request.fieldValidation !== 'Ignore') {
