@@ -156,6 +156,7 @@ area('sig-api-machinery', 'ValidatingAdmissionPolicy [Privileged:ClusterAdmin]',
         matchConstraints: NOWHERE,
         validations: [{ expression: 'object.spec.replicas <= 100' }],
       }),
+      statusLeavesMetadata: true,
       statuses: [
         { observedGeneration: 1000 },
         (policy) => {

@@ -86,6 +86,7 @@ area('sig-network', 'ServiceCIDR and IPAddress API', (spec) => {
       kind: 'ServiceCIDR',
       namespaced: false,
       make: () => ({ spec: { cidrs: [`192.168.${++last}.0/24`] } }),
+      statusLeavesMetadata: true,
       statuses: [
         { conditions: [condition('StatusPatched')] },
         (cidr) => {
