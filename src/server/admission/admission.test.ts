@@ -6,7 +6,7 @@ import type { ApiServer } from '../api-server.ts';
 import { definition, establish, resourceOf, version } from '../custom-resources/test-definitions.fake.ts';
 import type { UserInfo } from '../registry/definition.ts';
 import { startTestServer } from '../test-server.fake.ts';
-import { violations } from './pod-security-checks.ts';
+import { violations } from './pod-security-levels.ts';
 import { createAdmission } from './table.ts';
 
 const admin: UserInfo = { name: 'admin', groups: ['system:masters'] };

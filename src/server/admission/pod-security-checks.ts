@@ -1,7 +1,7 @@
 import type { Container, PodSpec, Volume } from '../../api/types.gen.ts';
 
-export type Level = 'privileged' | 'baseline' | 'restricted';
-type Check = (spec: PodSpec) => string | undefined;
+/** What is wrong with a pod, in upstream's words: a reason, and details in parentheses. */
+export type Check = (spec: PodSpec, annotations: Readonly<Record<string, string>>) => string | undefined;
 
 const allContainers = ({
   initContainers = [],
@@ -36,28 +36,23 @@ const BASELINE_CAPABILITIES: ReadonlySet<string> = new Set([
   'SYS_CHROOT',
 ]);
 
-const SAFE_SYSCTLS: ReadonlySet<string> = new Set([
+const SAFE_SYSCTLS: readonly string[] = [
   'kernel.shm_rmid_forced',
   'net.ipv4.ip_local_port_range',
   'net.ipv4.ip_unprivileged_port_start',
   'net.ipv4.tcp_syncookies',
   'net.ipv4.ping_group_range',
-  'net.ipv4.ip_local_reserved_ports',
+];
+const RESERVED_PORTS = 'net.ipv4.ip_local_reserved_ports';
+const KEEPALIVE: readonly string[] = [
   'net.ipv4.tcp_keepalive_time',
   'net.ipv4.tcp_fin_timeout',
   'net.ipv4.tcp_keepalive_intvl',
   'net.ipv4.tcp_keepalive_probes',
-  'net.ipv4.tcp_rmem',
-  'net.ipv4.tcp_wmem',
-]);
+];
+const BUFFERS: readonly string[] = ['net.ipv4.tcp_rmem', 'net.ipv4.tcp_wmem'];
 
-const SELINUX_TYPES: ReadonlySet<string> = new Set([
-  '',
-  'container_t',
-  'container_init_t',
-  'container_kvm_t',
-  'container_engine_t',
-]);
+const SELINUX_TYPES: readonly string[] = ['', 'container_t', 'container_init_t', 'container_kvm_t'];
 
 const RESTRICTED_VOLUMES: ReadonlySet<string> = new Set([
   'configMap',
@@ -71,12 +66,31 @@ const RESTRICTED_VOLUMES: ReadonlySet<string> = new Set([
   'secret',
 ]);
 
-const appArmor: Check = (spec) => {
-  const bad = failing(spec, ({ securityContext }) => securityContext?.appArmorProfile?.type === 'Unconfined');
-  const pod = spec.securityContext?.appArmorProfile?.type === 'Unconfined' ? ['pod'] : [];
-  const who = [...pod, ...(bad.length > 0 ? [named('container', bad)] : [])];
+const APP_ARMOR = 'container.apparmor.security.beta.kubernetes.io/';
+
+export const appArmor: Check = (spec, annotations) => {
+  const isBad = (profile: { type?: string } | undefined): boolean =>
+    profile !== undefined && profile.type !== 'RuntimeDefault' && profile.type !== 'Localhost';
+  const bad = failing(spec, ({ securityContext }) => isBad(securityContext?.appArmorProfile));
+  const pod = spec.securityContext?.appArmorProfile;
+  const types = [pod, ...allContainers(spec).map(({ securityContext }) => securityContext?.appArmorProfile)]
+    .filter(isBad)
+    .map((profile) => profile?.type ?? '');
+  const notes = Object.entries(annotations)
+    .filter(
+      ([key, value]) => key.startsWith(APP_ARMOR) && !/^(?:$|runtime\/default$|localhost\/)/.test(value),
+    )
+    .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+    .sort();
+  const who = [
+    ...(isBad(pod) ? ['pod'] : []),
+    ...(bad.length > 0 ? [named('container', bad)] : []),
+    ...(notes.length > 0 ? [notes.length > 1 ? 'annotations' : 'annotation'] : []),
+  ];
+  const values = [...new Set(types)].sort().concat(notes);
+  // Upstream puts quotes around what is quoted already.
   return who.length > 0
-    ? `forbidden AppArmor profile (${who.join(' and ')} must not set AppArmor profile type to "Unconfined")`
+    ? `forbidden AppArmor profile${values.length > 1 ? 's' : ''} (${who.join(' and ')} must not set AppArmor profile type to ${values.map((one) => `"${one}"`).join(', ')})`
     : undefined;
 };
 
@@ -94,24 +108,24 @@ function addedOutside(
 const mustNotAdd = (containers: readonly string[], capabilities: readonly string[]): string =>
   `${named('container', containers)} must not include ${quoted(capabilities)} in securityContext.capabilities.add`;
 
-const baselineCapabilities: Check = (spec) => {
+export const baselineCapabilities: Check = (spec) => {
   const { containers, capabilities } = addedOutside(spec, BASELINE_CAPABILITIES);
   return containers.length > 0
     ? `non-default capabilities (${mustNotAdd(containers, capabilities)})`
     : undefined;
 };
 
-const hostNamespaces: Check = (spec) => {
+export const hostNamespaces: Check = (spec) => {
   const used = (['hostNetwork', 'hostPID', 'hostIPC'] as const).filter((field) => spec[field]);
   return used.length > 0 ? `host namespaces (${used.map((field) => `${field}=true`).join(', ')})` : undefined;
 };
 
-const hostPathVolumes: Check = (spec) => {
+export const hostPathVolumes: Check = (spec) => {
   const names = (spec.volumes ?? []).filter(({ hostPath }) => hostPath).map(({ name }) => name);
   return names.length > 0 ? `hostPath volumes (${named('volume', names)})` : undefined;
 };
 
-const hostPorts: Check = (spec) => {
+export const hostPorts: Check = (spec) => {
   const ports = allContainers(spec).flatMap((one) =>
     (one.ports ?? []).flatMap(({ hostPort }) => (hostPort ? [hostPort] : [])),
   );
@@ -121,36 +135,37 @@ const hostPorts: Check = (spec) => {
   return `hostPort (${named('container', users)} ${users.length > 1 ? 'use' : 'uses'} hostPort${unique.length > 1 ? 's' : ''} ${unique.join(', ')})`;
 };
 
-const privileged: Check = (spec) => {
+export const privileged: Check = (spec) => {
   const bad = failing(spec, ({ securityContext }) => securityContext?.privileged === true);
   return bad.length > 0
     ? `privileged (${named('container', bad)} must not set securityContext.privileged=true)`
     : undefined;
 };
 
-const procMount: Check = (spec) => {
-  if (spec.hostUsers === false) return undefined;
+export const procMount: Check = (spec) => {
   const bad = failing(spec, ({ securityContext }) => (securityContext?.procMount ?? 'Default') !== 'Default');
   return bad.length > 0
     ? `procMount (${named('container', bad)} must not set securityContext.procMount to "Unmasked")`
     : undefined;
 };
 
-const seLinux: Check = (spec) => {
-  const isBad = (options: { type?: string; user?: string; role?: string } | undefined): boolean =>
-    options !== undefined &&
-    (!SELINUX_TYPES.has(options.type ?? '') || Boolean(options.user) || Boolean(options.role));
-  const bad = failing(spec, ({ securityContext }) => isBad(securityContext?.seLinuxOptions));
-  const who = [
-    ...(isBad(spec.securityContext?.seLinuxOptions) ? ['pod'] : []),
-    ...(bad.length > 0 ? [named('container', bad)] : []),
-  ];
-  return who.length > 0
-    ? `seLinuxOptions (${who.join(' and ')} set forbidden securityContext.seLinuxOptions)`
-    : undefined;
-};
+const seLinuxOf =
+  (types: readonly string[]): Check =>
+  (spec) => {
+    const isBad = (options: { type?: string; user?: string; role?: string } | undefined): boolean =>
+      options !== undefined &&
+      (!types.includes(options.type ?? '') || Boolean(options.user) || Boolean(options.role));
+    const bad = failing(spec, ({ securityContext }) => isBad(securityContext?.seLinuxOptions));
+    const who = [
+      ...(isBad(spec.securityContext?.seLinuxOptions) ? ['pod'] : []),
+      ...(bad.length > 0 ? [named('container', bad)] : []),
+    ];
+    return who.length > 0
+      ? `seLinuxOptions (${who.join(' and ')} set forbidden securityContext.seLinuxOptions)`
+      : undefined;
+  };
 
-const baselineSeccomp: Check = (spec) => {
+export const baselineSeccomp: Check = (spec) => {
   const bad = failing(spec, ({ securityContext }) => securityContext?.seccompProfile?.type === 'Unconfined');
   const pod = spec.securityContext?.seccompProfile?.type === 'Unconfined' ? ['pod'] : [];
   const who = [...pod, ...(bad.length > 0 ? [named('container', bad)] : [])];
@@ -159,21 +174,23 @@ const baselineSeccomp: Check = (spec) => {
     : undefined;
 };
 
-const sysctls: Check = (spec) => {
-  const bad = (spec.securityContext?.sysctls ?? [])
-    .map(({ name }) => name)
-    .filter((name) => !SAFE_SYSCTLS.has(name));
-  return bad.length > 0 ? `forbidden sysctls (${bad.join(', ')})` : undefined;
-};
+const sysctlsOf =
+  (safe: readonly string[]): Check =>
+  (spec) => {
+    const bad = (spec.securityContext?.sysctls ?? [])
+      .map(({ name }) => name)
+      .filter((name) => !safe.includes(name));
+    return bad.length > 0 ? `forbidden sysctls (${bad.join(', ')})` : undefined;
+  };
 
-const escalation: Check = (spec) => {
+export const escalation: Check = (spec) => {
   const bad = failing(spec, ({ securityContext }) => securityContext?.allowPrivilegeEscalation !== false);
   return bad.length > 0
     ? `allowPrivilegeEscalation != false (${named('container', bad)} must set securityContext.allowPrivilegeEscalation=false)`
     : undefined;
 };
 
-const restrictedCapabilities: Check = (spec) => {
+export const restrictedCapabilities: Check = (spec) => {
   const keeps = failing(spec, ({ securityContext }) => !securityContext?.capabilities?.drop?.includes('ALL'));
   const { containers, capabilities } = addedOutside(spec, new Set(['NET_BIND_SERVICE']));
   const parts = [
@@ -185,7 +202,7 @@ const restrictedCapabilities: Check = (spec) => {
   return parts.length > 0 ? `unrestricted capabilities (${parts.join('; ')})` : undefined;
 };
 
-const restrictedVolumes: Check = (spec) => {
+export const restrictedVolumes: Check = (spec) => {
   const typeOf = (volume: Volume): string => Object.keys(volume).find((key) => key !== 'name') ?? 'emptyDir';
   const bad = (spec.volumes ?? []).filter((volume) => !RESTRICTED_VOLUMES.has(typeOf(volume)));
   if (bad.length === 0) return undefined;
@@ -197,7 +214,7 @@ const restrictedVolumes: Check = (spec) => {
   )} ${verb} ${named('restricted volume type', types)})`;
 };
 
-const runAsNonRoot: Check = (spec) => {
+export const runAsNonRoot: Check = (spec) => {
   const pod = spec.securityContext?.runAsNonRoot;
   const explicit = failing(spec, ({ securityContext }) => securityContext?.runAsNonRoot === false);
   const implicit = failing(spec, ({ securityContext }) => securityContext?.runAsNonRoot === undefined);
@@ -213,7 +230,7 @@ const runAsNonRoot: Check = (spec) => {
     : undefined;
 };
 
-const runAsUser: Check = (spec) => {
+export const runAsUser: Check = (spec) => {
   const bad = failing(spec, ({ securityContext }) => securityContext?.runAsUser === 0);
   const who = [
     ...(spec.securityContext?.runAsUser === 0 ? ['pod'] : []),
@@ -222,9 +239,9 @@ const runAsUser: Check = (spec) => {
   return who.length > 0 ? `runAsUser=0 (${who.join(' and ')} must not set runAsUser=0)` : undefined;
 };
 
-const restrictedSeccomp: Check = (spec) => {
+export const restrictedSeccomp: Check = (spec) => {
   const isSafe = (type: string | undefined): boolean => type === 'RuntimeDefault' || type === 'Localhost';
-  const unconfined = baselineSeccomp(spec);
+  const unconfined = baselineSeccomp(spec, {});
   if (unconfined) return unconfined;
   if (isSafe(spec.securityContext?.seccompProfile?.type)) return undefined;
   const bad = failing(spec, ({ securityContext }) => !isSafe(securityContext?.seccompProfile?.type));
@@ -233,39 +250,48 @@ const restrictedSeccomp: Check = (spec) => {
     : undefined;
 };
 
-/** In upstream's order: what both levels ask, then what only `restricted` does; stricter ones replace laxer ones. */
-const CHECKS: Readonly<Record<Level, readonly Check[]>> = {
-  privileged: [],
-  baseline: [
-    appArmor,
-    baselineCapabilities,
-    hostNamespaces,
-    hostPathVolumes,
-    hostPorts,
-    privileged,
-    procMount,
-    seLinux,
-    baselineSeccomp,
-    sysctls,
-  ],
-  restricted: [
-    appArmor,
-    hostNamespaces,
-    hostPorts,
-    privileged,
-    procMount,
-    seLinux,
-    sysctls,
-    escalation,
-    restrictedCapabilities,
-    restrictedVolumes,
-    runAsNonRoot,
-    runAsUser,
-    restrictedSeccomp,
-  ],
+export const seLinux = seLinuxOf(SELINUX_TYPES);
+export const seLinuxOfEngines = seLinuxOf([...SELINUX_TYPES, 'container_engine_t']);
+
+export const sysctls = sysctlsOf(SAFE_SYSCTLS);
+export const sysctlsWithReservedPorts = sysctlsOf([...SAFE_SYSCTLS, RESERVED_PORTS]);
+export const sysctlsWithKeepalive = sysctlsOf([...SAFE_SYSCTLS, RESERVED_PORTS, ...KEEPALIVE]);
+export const sysctlsWithBuffers = sysctlsOf([...SAFE_SYSCTLS, RESERVED_PORTS, ...KEEPALIVE, ...BUFFERS]);
+
+/** Probes and hooks reach whatever their node reaches. */
+export const hostProbes: Check = (spec) => {
+  const hostsOf = ({ livenessProbe, readinessProbe, startupProbe, lifecycle }: Container): string[] =>
+    [livenessProbe, readinessProbe, startupProbe, lifecycle?.postStart, lifecycle?.preStop].flatMap((one) =>
+      [one?.httpGet?.host, one?.tcpSocket?.host].filter((host) => host !== undefined && host !== ''),
+    ) as string[];
+  const bad = [...new Set(failing(spec, (container) => hostsOf(container).length > 0))].sort();
+  if (bad.length === 0) return undefined;
+  const hosts = [...new Set(allContainers(spec).flatMap(hostsOf))].sort();
+  const verb = bad.length > 1 ? 'use' : 'uses';
+  return `probe or lifecycle host (${named('container', bad)} ${verb} ${named('probe or lifecycle host', hosts)})`;
 };
 
-/** What a pod spec does that a level of the Pod Security Standards does not allow. */
-export function violations(spec: PodSpec, level: Level): string[] {
-  return CHECKS[level].flatMap((check) => check(spec) ?? []);
-}
+export const windowsHostProcess: Check = (spec) => {
+  const isHost = (context: { windowsOptions?: { hostProcess?: boolean } } | undefined): boolean =>
+    context?.windowsOptions?.hostProcess === true;
+  const bad = failing(spec, ({ securityContext }) => isHost(securityContext));
+  const who = [
+    ...(isHost(spec.securityContext) ? ['pod'] : []),
+    ...(bad.length > 0 ? [named('container', bad)] : []),
+  ];
+  return who.length > 0
+    ? `hostProcess (${who.join(' and ')} must not set securityContext.windowsOptions.hostProcess=true)`
+    : undefined;
+};
+
+/** Root in a user namespace of its own is not root. */
+export const unlessOwnUsers =
+  (check: Check): Check =>
+  (spec, annotations) =>
+    spec.hostUsers === false ? undefined : check(spec, annotations);
+
+/** What Windows has no notion of is not asked of it. */
+export const unlessWindows =
+  (check: Check): Check =>
+  (spec, annotations) =>
+    spec.os?.name === 'windows' ? undefined : check(spec, annotations);

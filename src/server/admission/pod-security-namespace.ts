@@ -2,7 +2,7 @@ import { invalidValue } from '../../api/field-errors.ts';
 import type { FieldError } from '../../api/status.ts';
 import type { Pod } from '../../api/types.gen.ts';
 import { LIMITS } from '../../lib/limits.ts';
-import { type Level, violations } from './pod-security-checks.ts';
+import { type Level, violations } from './pod-security-levels.ts';
 
 export const PREFIX = 'pod-security.kubernetes.io/';
 /** From the most to the least that is allowed. */
@@ -56,7 +56,10 @@ export function existingPodWarnings(
   const checked = prioritized(pods).slice(0, LIMITS.admission.podSecurityPods);
   const found = new Map<string, { readonly name: string; readonly count: number }>();
   for (const { metadata, spec } of checked) {
-    const reasons = spec === undefined ? [] : violations(spec, level).map(withoutDetail);
+    const reasons =
+      spec === undefined
+        ? []
+        : violations(spec, level, { version, ...annotated(metadata) }).map(withoutDetail);
     if (reasons.length === 0) continue;
     const reason = reasons.join(', ');
     const { name = metadata.name ?? '', count = 0 } = found.get(reason) ?? {};
@@ -91,6 +94,8 @@ function prioritized(pods: readonly Pod[]): readonly Pod[] {
   }
   return [...first, ...rest];
 }
+
+const annotated = ({ annotations }: Pod['metadata']) => (annotations === undefined ? {} : { annotations });
 
 /** `host namespaces` of `host namespaces (hostNetwork=true)` */
 const withoutDetail = (violation: string): string => violation.split(' (', 1)[0] ?? violation;

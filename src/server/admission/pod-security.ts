@@ -3,8 +3,15 @@ import { type KubeObject, qualifiedResource, type Resource } from '../../api/res
 import { namespaces, pods } from '../../api/resources.gen.ts';
 import { invalid, isNotFound } from '../../api/status.ts';
 import type { PodSpec, PodTemplateSpec } from '../../api/types.gen.ts';
-import { violations } from './pod-security-checks.ts';
-import { existingPodWarnings, isStricter, labelErrors, levelOf, PREFIX } from './pod-security-namespace.ts';
+import { violations } from './pod-security-levels.ts';
+import {
+  existingPodWarnings,
+  isStricter,
+  type LevelVersion,
+  labelErrors,
+  levelOf,
+  PREFIX,
+} from './pod-security-namespace.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from './port.ts';
 import { refuse } from './refuse.ts';
 
@@ -32,15 +39,18 @@ export function podSecurity(): AdmissionPlugin {
       (isPods(resource) || isNamespaces(resource) || WORKLOADS.has(qualifiedResource(resource))),
     async validate(attributes) {
       if (isNamespaces(attributes.resource)) return await validateNamespace(attributes);
-      const spec = podSpecOf(attributes.object);
+      const { spec, metadata } = podOf(attributes.object) ?? {};
       if (spec === undefined) return;
+      const annotations = metadata?.annotations ?? {};
+      const found = ({ level, version }: LevelVersion): string[] =>
+        violations(spec, level, { version, annotations });
       const labels = await labelsOf(attributes);
       const isPod = isPods(attributes.resource);
-      const old = attributes.oldObject && podSpecOf(attributes.oldObject);
+      const old = attributes.oldObject && podOf(attributes.oldObject)?.spec;
       if (isPod && old && !runsAnythingNew(spec, old)) return;
       const enforced = levelOf(labels, 'enforce');
       const audited = levelOf(labels, 'audit');
-      const noted = violations(spec, audited.level);
+      const noted = found(audited);
       if (noted.length > 0)
         attributes.annotate(
           `${PREFIX}audit-violations`,
@@ -48,16 +58,16 @@ export function podSecurity(): AdmissionPlugin {
         );
       if (isPod) {
         attributes.annotate(`${PREFIX}enforce-policy`, `${enforced.level}:${enforced.version}`);
-        const found = violations(spec, enforced.level);
-        if (found.length > 0) {
+        const broken = found(enforced);
+        if (broken.length > 0) {
           throw refuse(
             attributes,
-            `violates PodSecurity ${JSON.stringify(`${enforced.level}:${enforced.version}`)}: ${found.join(', ')}`,
+            `violates PodSecurity ${JSON.stringify(`${enforced.level}:${enforced.version}`)}: ${broken.join(', ')}`,
           );
         }
       }
       const warned = levelOf(labels, 'warn');
-      const texts = violations(spec, warned.level);
+      const texts = found(warned);
       if (texts.length > 0) {
         attributes.warn(
           `would violate PodSecurity ${JSON.stringify(`${warned.level}:${warned.version}`)}: ${texts.join(', ')}`,
@@ -111,10 +121,10 @@ interface MaybeWorkload extends KubeObject {
   template?: PodTemplateSpec;
 }
 
-function podSpecOf(object: KubeObject | undefined): PodSpec | undefined {
-  const { spec, template } = (object ?? { metadata: {} }) as MaybeWorkload;
-  if (object?.kind === 'Pod' || spec?.containers) return spec;
-  return (template ?? spec?.template ?? spec?.jobTemplate?.spec?.template)?.spec;
+function podOf(object: KubeObject | undefined): PodTemplateSpec | undefined {
+  const { spec, template, metadata } = (object ?? { metadata: {} }) as MaybeWorkload;
+  if (object?.kind === 'Pod' || spec?.containers) return { metadata, ...(spec && { spec }) };
+  return template ?? spec?.template ?? spec?.jobTemplate?.spec?.template;
 }
 
 async function labelsOf({
