@@ -9,6 +9,20 @@ beforeAll(async () => {
 });
 afterAll(() => http.stop());
 
+it('lists a page at a revision as it was then, unless something newer will do', async () => {
+  const { json } = await http.send('POST', path, { metadata: { name: 'then' } });
+  const at = json.metadata.resourceVersion;
+  await http.send('DELETE', `${path}/then`);
+  const listed = async (query: string) =>
+    (await http.send('GET', `${path}?resourceVersion=${at}${query}`)).json;
+  expect(await listed('&limit=5')).toMatchObject({
+    metadata: { resourceVersion: at },
+    items: [{ metadata: { name: 'then' } }],
+  });
+  expect((await listed('')).items).toEqual([]);
+  expect((await listed('&limit=5&resourceVersionMatch=NotOlderThan')).items).toEqual([]);
+});
+
 it('says how many are left of a list at an exact revision', async () => {
   let revision = '';
   for (const name of ['a', 'b', 'c', 'd']) {

@@ -125,9 +125,14 @@ export async function listObjects(served: ServedResource, query: ListQuery): Pro
   }
   const revision = parseVersion(query.resourceVersion);
   if (revision > served.cache.revision) throw tooLargeVersion(served.cache.revision);
-  if (query.resourceVersionMatch === 'Exact' && !isNewest(served, revision))
+  if (isExact(query, limit) && !isNewest(served, revision))
     return pastPage(served, scope, { revision, start: '' });
   return newestPage(served, scope, '');
+}
+
+/** A page at a revision is of that revision also where nobody says so, as upstream has always done it. */
+function isExact({ resourceVersionMatch: match, resourceVersion }: ListQuery, limit?: number): boolean {
+  return match ? match === 'Exact' : limit !== undefined && (resourceVersion ?? '') !== '';
 }
 
 interface Scope {
