@@ -106,6 +106,9 @@ describe('refusals', () => {
   it.each([
     ['GET', '/api/v1/nothings', undefined, 404, 'NotFound'],
     ['PUT', MAPS, {}, 405, 'MethodNotAllowed'],
+    ['POST', '/version', {}, 405, 'MethodNotAllowed'],
+    ['PUT', '/api', {}, 405, 'MethodNotAllowed'],
+    ['POST', '/apis', {}, 405, 'MethodNotAllowed'],
     ['GET', `${MAPS}/none`, undefined, 404, 'NotFound'],
     ['GET', '/api/v1/configmaps/none', undefined, 404, 'NotFound'],
     ['GET', '/api/v1/namespaces/default/nodes', undefined, 404, 'NotFound'],

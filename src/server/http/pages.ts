@@ -4,6 +4,7 @@ import { sendBytes, sendJson } from './exchange.ts';
 import { type HealthCheck, healthCheckPage, healthPage } from './health.ts';
 import type { Metrics } from './metrics.ts';
 import { type Page, PathPages } from './path-pages.ts';
+import { methodNotAllowed } from './resource-handler.ts';
 
 export interface PagesOptions {
   readonly discovery: DiscoveryPages;
@@ -21,9 +22,12 @@ export function createPages(options: PagesOptions): PathPages {
     .add('/', async (exchange) =>
       sendJson(exchange, 200, { paths: pages.paths.filter((path) => path !== '/') }),
     )
-    .add('/version', (exchange) =>
-      // Indented for everybody.
-      sendBytes(exchange, 200, 'application/json', Buffer.from(JSON.stringify(versionDocument(), null, 2))),
+    .add(
+      '/version',
+      onlyRead((exchange) =>
+        // Indented for everybody.
+        sendBytes(exchange, 200, 'application/json', Buffer.from(JSON.stringify(versionDocument(), null, 2))),
+      ),
     )
     .add('/healthz', healthPage('healthz', live))
     .add('/livez', healthPage('livez', live))
@@ -34,8 +38,8 @@ export function createPages(options: PagesOptions): PathPages {
     .add('/metrics', (exchange) =>
       sendBytes(exchange, 200, 'text/plain; version=0.0.4; charset=utf-8', Buffer.from(metrics.render())),
     )
-    .add('/api', discovery.core)
-    .add('/apis', discovery.named)
+    .add('/api', onlyRead(discovery.core))
+    .add('/apis', onlyRead(discovery.named))
     .addFolder('/api/', discovery.folder)
     .addFolder('/apis/', discovery.folder);
   for (const [path, page] of more) {
@@ -43,6 +47,15 @@ export function createPages(options: PagesOptions): PathPages {
     else pages.add(path, page);
   }
   return pages;
+}
+
+/** As upstream's web services are; what is none of them, such as health, answers every method. */
+function onlyRead(page: Page): Page {
+  return async (exchange) => {
+    const { method } = exchange.request;
+    if (method !== 'GET' && method !== 'HEAD') throw methodNotAllowed();
+    await page(exchange);
+  };
 }
 
 function versionDocument(): object {
