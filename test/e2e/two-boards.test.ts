@@ -103,7 +103,13 @@ const inPodOutput = (pod: string, script: string): Promise<Output> => {
   const namespace = pod.startsWith('visitor') ? 'blue' : 'default';
   return a.kubectl(['exec', '-n', namespace, pod, '--', 'sh', '-c', script]);
 };
-const inPod = async (pod: string, script: string): Promise<string> => (await inPodOutput(pod, script)).stdout;
+/** What a command says, which may fail; that it could not be run at all is an error. */
+const inPod = async (pod: string, script: string): Promise<string> => {
+  const { stdout, stderr } = await inPodOutput(pod, script);
+  const unexpected = stderr.replace(/^(nc: .*|command terminated with exit code \d+)$/gm, '').trim();
+  if (stdout === '' && unexpected !== '') throw new Error(`${script} in ${pod}: ${unexpected}`);
+  return stdout;
+};
 /** What a pod is told; who expects an answer gives a slow machine more time for it. */
 const ask = (pod: string, address: string, port: number, isExpected = true): Promise<string> =>
   inPod(pod, `nc -w ${isExpected ? 10 : 1} ${address} ${port} </dev/null`);

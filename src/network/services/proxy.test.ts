@@ -12,7 +12,7 @@ import { silentLogger as log } from '../../lib/log.ts';
 import { type ServiceProxy, startServiceProxy } from './proxy.ts';
 
 /** Real packets through the real kernel: a node with two pods, each a network namespace. */
-describe('service proxy', { timeout: 30_000 }, () => {
+describe('service proxy', { timeout: 60_000 }, () => {
   const exec = createExec();
   const client = new FakeClient(clock);
   const children: (() => void)[] = [];
@@ -64,18 +64,21 @@ describe('service proxy', { timeout: 30_000 }, () => {
       endpoints: addresses.map((ip) => ({ addresses: [ip], nodeName: 'here' })),
     });
   };
+  /** Who answers, or what was said instead. */
   const ask = async (from: readonly string[], address: string, port: number): Promise<string> => {
     const argv = [...from, 'busybox', 'nc', '-w', '10', address, String(port)];
-    const { stdout } = await exec.run(argv, { stdin: '' }).catch(() => ({ stdout: '' }));
-    return /pod\d/.exec(stdout)?.[0] ?? '';
+    return await exec.run(argv, { stdin: '' }).then(
+      ({ stdout }) => stdout.trim() || 'silence',
+      (error: unknown) => `no answer: ${error}`,
+    );
   };
   const eventually = async (from: readonly string[], address: string, port: number): Promise<string> => {
     for (let tries = 0; tries < 200; tries++) {
       const answer = await ask(from, address, port);
-      if (answer !== '') return answer;
+      if (/^pod\d$/.test(answer)) return answer;
       await delay(50);
     }
-    return 'no answer';
+    return 'no answer at all';
   };
 
   it('reaches every endpoint of a cluster IP from a pod and from the host', async () => {
