@@ -242,6 +242,16 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeHarnes
       expect(await session.exit).toBe(5);
     });
 
+    it('keeps what a command said for who reads it only after its end', async () => {
+      const { id } = await run(await pod(), 'sleep 1000');
+      const session = await runtime.exec(id, {
+        ...{ command: ['sh', '-c', 'echo out; exit 5'], tty: false },
+        ...{ stdin: false, stdout: true, stderr: true },
+      });
+      expect(await session.exit).toBe(5);
+      expect(session.stdout && (await text(session.stdout))).toBe('out\n');
+    });
+
     it('refuses a port where nobody listens', async () => {
       await expect(runtime.portForward(await pod(), 4321)).rejects.toThrow(
         /failed to connect to localhost:4321 inside namespace: Connection refused/,

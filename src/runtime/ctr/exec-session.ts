@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFile, readlink } from 'node:fs/promises';
-import { PassThrough, type Readable } from 'node:stream';
+import { PassThrough, pipeline, type Readable } from 'node:stream';
 import type { ExecSession } from '../../client/node-port.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Exec } from '../../lib/exec.ts';
@@ -36,11 +36,13 @@ function startOnPipes(options: ExecOptions, id: string, request: RuntimeExecRequ
     detached: true,
   });
   const stderr = new ErrorReader(child.stderr, request.stderr);
+  // Node throws away what a child that has ended said and nobody reads yet; a short command may be over that soon.
+  const stdout = child.stdout && pipeline(child.stdout, new PassThrough(), () => {});
   child.stdin?.on('error', () => {});
   const exit = ended(child).then((code) => stderr.exitCode(code));
   return {
     ...(child.stdin ? { stdin: child.stdin } : {}),
-    ...(child.stdout ? { stdout: child.stdout } : {}),
+    ...(stdout ? { stdout } : {}),
     ...(request.stderr ? { stderr: stderr.output } : {}),
     resize: () => {},
     exit,
