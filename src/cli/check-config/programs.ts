@@ -66,7 +66,12 @@ export const PROGRAMS: readonly NeededProgram[] = [
   { ...UTIL_LINUX, name: 'fallocate', purpose: 'bounds logs' },
   { name: 'mount', package: 'mount', isRequired: true, purpose: 'volumes' },
   { name: 'umount', package: 'mount', isRequired: true, purpose: 'volumes' },
-  { name: 'perl', package: 'perl-base', isRequired: false, purpose: 'kubectl port-forward' },
+  {
+    name: 'perl',
+    package: 'perl-base',
+    isRequired: true,
+    purpose: 'exec probes, kubectl exec and port-forward',
+  },
   { name: 'script', package: 'bsdutils', isRequired: false, purpose: 'kubectl exec -t' },
 ];
 

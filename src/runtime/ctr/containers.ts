@@ -134,7 +134,7 @@ export class Containers {
       await this.#leftExitCode(record);
       return;
     }
-    await leaveExitCode(this.#dir(id), exitCode);
+    await leaveExitCode(this.dir(id), exitCode);
     await ignoringNotFound(this.#options.ctr.run(['tasks', 'delete', id])).catch((error) =>
       this.#warn(id, error),
     );
@@ -191,7 +191,7 @@ export class Containers {
 
   /** An attached `ctr` takes the task away a moment before it leaves the exit code. */
   async #leftExitCode({ id, attached }: ContainerRecord): Promise<number | undefined> {
-    const dir = this.#dir(id);
+    const dir = this.dir(id);
     if (attached) endStdin(dir);
     for (let tries = attached ? 20 : 1; tries > 0 && existsSync(dir); tries--) {
       const code = await leftExitCode(dir);
@@ -204,7 +204,7 @@ export class Containers {
   async #create({ config, sandbox, paths, image, lowerDirs }: StartInput): Promise<ContainerRecord> {
     const { clock, cgroups, arch } = this.#options;
     const { id } = config;
-    const dir = this.#dir(id);
+    const dir = this.dir(id);
     const rootfsPath = await this.#mountRoot(id, lowerDirs);
     const cgroup = `${sandbox.cgroupParent}/${id}`;
     const spec = buildSpec({
@@ -281,7 +281,7 @@ export class Containers {
     }
     const argv = ctr.argv(['run', ...files, ...(tty ? ['--tty'] : []), ...labelArgs, id]);
     const stdinOnce = stdin && (config.stdinOnce ?? false);
-    await startAttached({ exec, argv, dir: this.#dir(id), logPath, pidPath, tty, stdinOnce });
+    await startAttached({ exec, argv, dir: this.dir(id), logPath, pidPath, tty, stdinOnce });
   }
 
   #ensureWrapper(): Promise<void> {
@@ -301,16 +301,21 @@ export class Containers {
     if (record?.state === 'exited') resolve(record.exitCode ?? 0);
     return attachTo({
       exec: this.#options.exec,
-      dir: this.#dir(id),
+      dir: this.dir(id),
       logPath: this.logPath(id),
       request,
       exit,
     });
   }
 
+  /** On a tmpfs: mount points, specs with their secrets. */
+  dir(id: string): string {
+    return join(this.#options.stateDir, 'containers', id);
+  }
+
   async #mountRoot(id: string, lowerDirs: readonly string[]): Promise<string> {
     const writable = this.#writableDir(id);
-    const rootfs = join(this.#dir(id), 'rootfs');
+    const rootfs = join(this.dir(id), 'rootfs');
     for (const path of [join(writable, 'upper'), join(writable, 'work')]) {
       await mkdir(path, { recursive: true, mode: 0o755 });
     }
@@ -375,13 +380,13 @@ export class Containers {
   /** Takes a container out of containerd and frees its file system; its record and its log stay. */
   async #release(id: string): Promise<void> {
     const { ctr, exec } = this.#options;
-    if (this.#records.get(id)?.attached) endStdin(this.#dir(id));
+    if (this.#records.get(id)?.attached) endStdin(this.dir(id));
     if (this.#records.get(id)?.state !== 'exited') {
       await ignoringNotFound(ctr.run(['tasks', 'delete', '--force', id]));
     }
     await ignoringNotFound(ctr.run(['containers', 'delete', id]));
-    await unmountAll(exec, this.#dir(id));
-    await rm(this.#dir(id), { recursive: true, force: true });
+    await unmountAll(exec, this.dir(id));
+    await rm(this.dir(id), { recursive: true, force: true });
     await rm(this.#writableDir(id), { recursive: true, force: true });
   }
 
@@ -403,11 +408,6 @@ export class Containers {
 
   #warn(id: string, error: unknown): void {
     this.#options.log.warn('cleaning up after a container failed', { id, error: ctrMessage(error) });
-  }
-
-  /** On a tmpfs: mount points, specs with their secrets. */
-  #dir(id: string): string {
-    return join(this.#options.stateDir, 'containers', id);
   }
 
   /** On disk: what the container writes. */

@@ -246,6 +246,36 @@ describe('ctr runtime', { timeout: 30_000 }, () => {
     expect(seen.all).toBe('all of it');
   });
 
+  it('executes as the container does, with pipes that can be opened again', async () => {
+    const { id } = await run(await pod(), 'sleep 1000', secured({ runAsUser: 1000, runAsGroup: 2000 }));
+    const session = await runtime.exec(id, {
+      command: ['sh', '-c', 'id -u; id -g; cat /dev/stdin >/dev/stdout; echo bad >/dev/stderr; kill -9 $$'],
+      tty: false,
+      stdin: true,
+      stdout: true,
+      stderr: true,
+    });
+    const [out, err] = [text(session.stdout!), text(session.stderr!)];
+    session.stdin?.end('given\n');
+    expect(await session.exit).toBe(137);
+    expect(await out).toBe('1000\n2000\ngiven\n');
+    expect(await err).toBe('bad\n');
+  });
+
+  it('does not wait for what an executed command leaves behind', async () => {
+    const { id } = await run(await pod(), 'sleep 1000');
+    const command = ['sh', '-c', 'sleep 778 & echo started; exit 4'];
+    expect(await runtime.execSync(id, command, 20_000)).toEqual({ exitCode: 4, output: 'started\n' });
+    const { output: processes } = await runtime.execSync(id, ['ps'], 20_000);
+    expect(processes).toContain('sleep 778');
+    // Nothing of ours is left: no number of a process, and nobody who waits.
+    expect((await readdir(containerd.dir, { recursive: true })).filter((name) => /exec-/.test(name))).toEqual(
+      [],
+    );
+    const { stdout } = await containerd.exec.run(['ps', '-eo', 'args']);
+    expect(stdout.split('\n').filter((line) => line.includes(id) && line.startsWith('perl'))).toEqual([]);
+  });
+
   it('ends an executed process that is closed', async () => {
     const { id } = await run(await pod(), 'sleep 1000');
     const processes = async (): Promise<string> => (await runtime.execSync(id, ['ps'], 20_000)).output;

@@ -156,7 +156,7 @@ export function createCtrRuntime(options: CtrRuntimeOptions): Runtime {
     },
     async exec(id, request) {
       running(id);
-      return startExec({ ctr, exec, clock }, id, request);
+      return startExec({ ctr, exec, clock, namespace, dir: containers.dir(id) }, id, request);
     },
     async attach(id, request) {
       running(id);
@@ -164,7 +164,7 @@ export function createCtrRuntime(options: CtrRuntimeOptions): Runtime {
     },
     async execSync(id, argv, timeoutMs) {
       running(id);
-      return runExec({ ctr, exec, clock }, id, argv, timeoutMs);
+      return runExec({ ctr, exec, clock, namespace, dir: containers.dir(id) }, id, argv, timeoutMs);
     },
     async portForward(uid, port) {
       const sandbox = sandboxes.record(uid);

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFile, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { PassThrough, pipeline, type Readable } from 'node:stream';
 import type { ExecSession } from '../../client/node-port.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -8,14 +9,24 @@ import type { Exec } from '../../lib/exec.ts';
 import { LIMITS } from '../../lib/limits.ts';
 import type { RuntimeExecRequest } from '../port.ts';
 import type { Ctr } from './ctr.ts';
+import { adoptedExecArgv } from './runc-exec.ts';
 import { terminalArgv } from './terminal.ts';
 
 export interface ExecOptions {
   readonly ctr: Ctr;
   readonly exec: Exec;
   readonly clock: Clock;
+  /** Of containerd. */
+  readonly namespace: string;
+  /** The container's, on a tmpfs. */
+  readonly dir: string;
 }
 
+/** Exit codes of runc and `ctr` where they cannot start the command, and how they begin to say why. */
+const NOT_STARTED: ReadonlyMap<number, RegExp> = new Map([
+  [255, /^exec failed: /],
+  [1, /^ctr: /],
+]);
 /** Exit codes of a shell for a command that cannot be run, as runc's error maps to them. */
 const NOT_FOUND = 127;
 const NOT_EXECUTABLE = 126;
@@ -28,10 +39,16 @@ export function startExec(options: ExecOptions, id: string, request: RuntimeExec
 }
 
 function startOnPipes(options: ExecOptions, id: string, request: RuntimeExecRequest): ExecSession {
-  const { ctr } = options;
-  const execId = newExecId();
-  const child = ctr.start(['tasks', 'exec', '--exec-id', execId, id, ...request.command], {
-    stdio: [request.stdin ? 'pipe' : 'ignore', request.stdout ? 'pipe' : 'ignore', 'pipe'],
+  const { exec } = options;
+  const { stdin, stdout: hasStdout } = request;
+  const streams = [...(stdin ? [0 as const] : []), ...(hasStdout ? [1 as const] : []), 2 as const];
+  const argv = adoptedExecArgv({
+    ...{ namespace: options.namespace, id, command: request.command, streams },
+    pidFile: join(options.dir, newExecId()),
+    drainMs: LIMITS.runtime.execDrainMs,
+  });
+  const child = exec.start(argv, {
+    stdio: [stdin ? 'pipe' : 'ignore', hasStdout ? 'pipe' : 'ignore', 'pipe'],
     // Its own process group: a Ctrl-C at the server's terminal is not for this child.
     detached: true,
   });
@@ -46,7 +63,7 @@ function startOnPipes(options: ExecOptions, id: string, request: RuntimeExecRequ
     ...(request.stderr ? { stderr: stderr.output } : {}),
     resize: () => {},
     exit,
-    close: () => killExec(options, id, execId, child),
+    close: () => endExec(options, child, async () => void child.kill('SIGTERM')),
   };
 }
 
@@ -108,7 +125,12 @@ function startOnTerminal(options: ExecOptions, id: string, request: RuntimeExecR
         .catch(() => {});
     },
     exit,
-    close: () => killExec(options, id, execId, child),
+    close: () =>
+      endExec(
+        options,
+        child,
+        async () => void (await ctr.run(['tasks', 'kill', '--signal', 'SIGKILL', '--exec-id', execId, id])),
+      ),
   };
 }
 
@@ -154,12 +176,11 @@ export async function runExec(
   return { exitCode, output };
 }
 
-/** Kills the process in the container; its `ctr` ends with it, or is ended when there was none to kill. */
-function killExec({ ctr, clock }: ExecOptions, id: string, execId: string, child: ChildProcess): void {
+/** Kills the process in the container; its client ends with it, or is ended when there was none to kill. */
+function endExec({ clock }: ExecOptions, child: ChildProcess, kill: () => Promise<void>): void {
   const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null;
   if (isOver()) return;
-  void ctr
-    .run(['tasks', 'kill', '--signal', 'SIGKILL', '--exec-id', execId, id])
+  void kill()
     .catch(() => {})
     .then(() => {
       if (isOver()) return;
@@ -177,7 +198,7 @@ function ended(child: ChildProcess): Promise<number> {
   });
 }
 
-/** Passes stderr on and remembers its beginning, where `ctr` says why a process could not be started. */
+/** Passes stderr on and remembers its beginning, where `runc` or `ctr` says why a process could not be started. */
 class ErrorReader {
   readonly output = new PassThrough();
   #head = '';
@@ -195,7 +216,7 @@ class ErrorReader {
   }
 
   exitCode(code: number): number {
-    if (code !== 1 || !this.#head.startsWith('ctr: ')) return code;
+    if (!NOT_STARTED.get(code)?.test(this.#head)) return code;
     if (/executable file not found|no such file or directory/.test(this.#head)) return NOT_FOUND;
     return /permission denied/.test(this.#head) ? NOT_EXECUTABLE : code;
   }
