@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -9,6 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { containerConfig, sandboxConfig } from '../../../test/contract/runtime.ts';
 import { startTestContainerd, type TestContainerd } from '../../../test/fixtures/containerd.ts';
 import type { ExecSession } from '../../client/node-port.ts';
+import { LIMITS } from '../../lib/limits.ts';
 import { createCgroups } from '../cgroups.ts';
 import type { ContainerConfig, ContainerSecurity, Runtime, RuntimeEvent, SandboxConfig } from '../port.ts';
 import { mountsBelow } from './mounts.ts';
@@ -260,6 +262,32 @@ describe('ctr runtime', { timeout: 30_000 }, () => {
     expect(await session.exit).toBe(137);
     expect(await out).toBe('1000\n2000\ngiven\n');
     expect(await err).toBe('bad\n');
+  });
+
+  it('keeps what an executed command has said for a client that takes its time', async () => {
+    const { id } = await run(await pod(), 'sleep 1000');
+    const STEP_BYTES = 8192;
+    const session = await runtime.exec(id, {
+      command: ['head', '-c', '800000', '/dev/zero'],
+      tty: false,
+      stdin: false,
+      stdout: true,
+      stderr: true,
+    });
+    const stdout = session.stdout!;
+    const isRunning = async (): Promise<boolean> =>
+      (await runtime.execSync(id, ['ps'], 20_000)).output.includes('head -c');
+    let sizeBytes = 0;
+    // Until everything between is as full as the command could make it.
+    while (sizeBytes === 0 || (await isRunning())) {
+      const chunk = stdout.read(Math.min(STEP_BYTES, stdout.readableLength)) as Buffer | null;
+      if (chunk) sizeBytes += chunk.length;
+      else await once(stdout, 'readable');
+    }
+    await delay(LIMITS.runtime.execDrainMs + 1500);
+    for await (const chunk of stdout) sizeBytes += (chunk as Buffer).length;
+    expect(sizeBytes).toBe(800_000);
+    expect(await session.exit).toBe(0);
   });
 
   it('does not wait for what an executed command leaves behind', async () => {

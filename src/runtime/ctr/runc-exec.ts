@@ -15,7 +15,7 @@ export interface AdoptedExec {
   readonly pidFile: string;
   /** Descriptors that are connected; the others are `/dev/null`. */
   readonly streams: readonly (0 | 1 | 2)[];
-  /** How long what the process leaves behind may hold its output, in whole seconds upwards. */
+  /** How long what the process leaves behind may hold its output in silence, in whole seconds upwards. */
   readonly drainMs: number;
 }
 
@@ -24,19 +24,27 @@ export interface AdoptedExec {
  * says (decision 0190). In Perl, since Node can neither adopt a process nor make pipes, and a container cannot open
  * `/dev/stdout` again when it is a socket. The process gets a pipe for each stream that is asked for, with a copier behind
  * each; this one adopts it, waits for it and ends with its exit code. What the process leaves behind may hold the pipes:
- * the copiers are given up a while after its end. SIGTERM kills the process.
+ * after its end the copiers are given up once nothing comes any more. SIGTERM kills the process.
  */
 const ADOPT = `use strict;
 my ($prctl, $drain, $streams, $pidfile, @runc) = @ARGV;
 my ($leader, $gone, @out, @in, @ends);
 $SIG{TERM} = sub { $gone = 1; kill 'KILL', $leader if $leader };
 syscall($prctl, 36, 1, 0, 0, 0) == 0 or die "cannot adopt processes: $!\\n";
+# Ends with its source, or once nothing came for as long as the parent has told of the end again and again.
 sub copy { my ($from, $to) = @_;
-  $SIG{TERM} = 'DEFAULT';
-  while (sysread($from, my $data, 65536)) {
-    for (my $at = 0; $at < length $data;) { $at += syswrite($to, $data, length($data) - $at, $at) || exit 0 }
-  }
-  exit 0 }
+  my $quiet = 0;
+  $SIG{TERM} = sub { $quiet++ };
+  syscall($prctl, 1, 9, 0, 0, 0);
+  for (;;) {
+    my $size = sysread($from, my $data, 65536);
+    if (!$size) { exit 0 if defined $size || $! != 4 || $quiet > $drain; next }
+    for (my $at = 0; $at < $size;) {
+      my $written = syswrite($to, $data, $size - $at, $at);
+      if (defined $written) { $at += $written } elsif ($! != 4) { exit 0 }
+    }
+    $quiet = 0;
+  } }
 my @own = (\\*STDIN, \\*STDOUT, \\*STDERR);
 for my $fd (split //, $streams) {
   pipe(my $r, my $w) or die "cannot make a pipe: $!\\n";
@@ -57,8 +65,8 @@ if (!$runc) {
 close $_->[1] for @ends;
 sub finish { my ($status) = @_;
   kill 'KILL', @in;
-  $SIG{ALRM} = sub { kill 'KILL', @out };
-  alarm $drain;
+  $SIG{ALRM} = sub { kill 'TERM', @out; alarm 1 };
+  alarm 1;
   waitpid $_, 0 for @out;
   exit($status & 127 ? 128 + ($status & 127) : $status >> 8) }
 waitpid $runc, 0;
