@@ -397,6 +397,8 @@ export const LIMITS = {
     execSyncOutputBytes: 16 * 1024,
     /** How long the client of a killed process may take to end by itself. */
     execKillMs: 1000,
+    /** The same where the process may only be starting, on a slow and busy board. */
+    execStartMs: 30_000,
     /** How long what a command has left behind may hold its output in silence after its end, as containerd's shim. */
     execDrainMs: 2000,
     /** How often, and after what pauses, a new session's terminal is looked for, and when its client surely listens. */

@@ -322,6 +322,19 @@ describe('ctr runtime', { timeout: 30_000 }, () => {
     expect(await processes()).not.toContain('777');
   });
 
+  it('ends an executed process that is closed while it starts', async () => {
+    const { id } = await run(await pod(), 'sleep 1000');
+    const request = { tty: false, stdin: false, stdout: true, stderr: true };
+    const exits = [0, 5, 10, 20, 30, 40, 50].map(async (afterMs) => {
+      const session = await runtime.exec(id, { command: ['sleep', '779'], ...request });
+      await delay(afterMs);
+      session.close();
+      return await session.exit;
+    });
+    for (const code of await Promise.all(exits)) expect(code).not.toBe(0);
+    expect((await runtime.execSync(id, ['ps'], 20_000)).output).not.toContain('779');
+  });
+
   it('forwards a port in both directions, with half-closed connections', async () => {
     const uid = await pod();
     const { id } = await run(uid, 'nc -l -p 7000 -e cat');

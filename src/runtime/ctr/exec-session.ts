@@ -63,7 +63,8 @@ function startOnPipes(options: ExecOptions, id: string, request: RuntimeExecRequ
     ...(request.stderr ? { stderr: stderr.output } : {}),
     resize: () => {},
     exit,
-    close: () => endExec(options, child, async () => void child.kill('SIGTERM')),
+    // Killed itself, it could not kill a process that is only about to start.
+    close: () => endExec(options, child, LIMITS.runtime.execStartMs, async () => void child.kill('SIGTERM')),
   };
 }
 
@@ -129,6 +130,7 @@ function startOnTerminal(options: ExecOptions, id: string, request: RuntimeExecR
       endExec(
         options,
         child,
+        LIMITS.runtime.execKillMs,
         async () => void (await ctr.run(['tasks', 'kill', '--signal', 'SIGKILL', '--exec-id', execId, id])),
       ),
   };
@@ -176,15 +178,20 @@ export async function runExec(
   return { exitCode, output };
 }
 
-/** Kills the process in the container; its client ends with it, or is ended when there was none to kill. */
-function endExec({ clock }: ExecOptions, child: ChildProcess, kill: () => Promise<void>): void {
+/** Kills the process in the container; its client ends with it, or is ended after `patienceMs`. */
+function endExec(
+  { clock }: ExecOptions,
+  child: ChildProcess,
+  patienceMs: number,
+  kill: () => Promise<void>,
+): void {
   const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null;
   if (isOver()) return;
   void kill()
     .catch(() => {})
     .then(() => {
       if (isOver()) return;
-      const timer = clock.setTimer(LIMITS.runtime.execKillMs, () => child.kill('SIGKILL'));
+      const timer = clock.setTimer(patienceMs, () => child.kill('SIGKILL'));
       child.once('exit', () => timer.cancel());
     });
 }
